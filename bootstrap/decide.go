@@ -1,0 +1,157 @@
+package bootstrap
+
+import (
+	"fmt"
+	"time"
+)
+
+// Timing of the decision. They are how long a board is patient, not how long a
+// step may take.
+const (
+	// settle is how long a view with enough, but not all, boards must stand
+	// still before founding starts without the rest: a board that is plugged
+	// in by hand a moment later still becomes a founder.
+	settle = 2 * time.Second
+	// proposeAgain is how long a proposal may be without an outcome; a round
+	// trip of two messages per board takes milliseconds on a LAN.
+	proposeAgain = 1 * time.Second
+	// leaderless is how long etcd may be without a leader before it counts as
+	// a lost quorum: a few elections of a slow board.
+	leaderless = 10 * time.Second
+	// shadowed is how long this board's own ID may be seen alive elsewhere
+	// before it is a twin: a board that moved shows its past address until
+	// gossip has declared it dead.
+	shadowed = 20 * time.Second
+)
+
+// Decide turns what a board knows into exactly one action. It is pure. The
+// first case that matches wins: safety stands above progress, and the order of
+// the cases is the design.
+func Decide(s State) Action {
+	switch {
+	case s.Want.Cluster == "":
+		return noProfile(s)
+	case s.Disk.State == DiskUnknown:
+		return hold(Damaged, "the data directory cannot be read: "+orUnknown(s.Disk.Why),
+			"nothing is touched while it cannot be read; check the disk and its permissions")
+	case s.Disk.Hardware == MatchOther:
+		return hold(Clone, "the identity on this disk was made on other hardware: this card was copied or moved",
+			"this version does not give a copied card a new identity by itself; remove the state directory of the copy to make it a new board")
+	case s.Disk.Owner == MatchOther:
+		return hold(Clone, "the data directory was made by another board or another life of this one",
+			"it is never started here; put it back on its own board, or remove the state directory to make this a new board")
+	case !s.Shadowed.IsZero() && s.Now.Sub(s.Shadowed) >= shadowed:
+		return hold(Twin, "another living board at "+s.Shadow+" has the same board ID",
+			"give one of the two an identity of its own (--identity), or remove the copied state directory")
+	case s.Order == OrderLeave:
+		return hold(Leave, "this board was asked to leave, which this version does not do yet", "")
+	case s.Disk.State == DiskDamaged:
+		return hold(Damaged, "the data directory is damaged: "+orUnknown(s.Disk.Why),
+			"it is kept as it is; this version does not set it aside by itself")
+	case s.Disk.Born && s.Disk.State != DiskMember:
+		// Stands above Resume: an intent that was not cleared must not bring a
+		// member back with an empty log.
+		return hold(Damaged, "a member of this board was started before, and its data directory is gone",
+			"it is not started again with an empty log; this version does not replace the member by itself")
+	case s.Disk.Intent.Do != "":
+		return resume(s)
+	case s.Disk.State == DiskMember:
+		return member(s)
+	case s.Disk.State == DiskUnborn:
+		return hold(Damaged, "the data directory holds files but no write-ahead log, and no start from a plan was begun here",
+			"look at what it holds; move it away to make this an empty board")
+	case s.Self.PeerURL == "":
+		return noAddress()
+	case s.Plan != nil:
+		return planned(s)
+	}
+	return found(s)
+}
+
+func noProfile(s State) Action {
+	if s.Want.Problem != "" {
+		return Action{Do: Hold, Why: NoProfile, Say: "the profile cannot be used: " + s.Want.Problem,
+			Hint: "correct it; it is read again as soon as it changes", WaitsFor: []string{"profile"}}
+	}
+	return Action{Do: Wait, Why: NoProfile, Say: "no profile: this board does not know which fleet it belongs to",
+		Hint: "run `agent join --profile FILE`", WaitsFor: []string{"profile"}}
+}
+
+func noAddress() Action {
+	return Action{Do: Wait, Why: NoAddress, Say: "this board has no address yet",
+		Hint: "check its cable and DHCP, or name one with network.cidr or network.interface in the profile", WaitsFor: []string{"address"}}
+}
+
+// resume finishes what was begun before the agent was killed. The only intent
+// of this version is the first start from a plan: until its log exists the
+// member has answered nobody, so the same start may be made again.
+func resume(s State) Action {
+	if s.Disk.Intent.Do != IntentFound {
+		return hold(Resume, fmt.Sprintf("%q was begun before, which this version does not know", s.Disk.Intent.Do),
+			"a newer version of the agent can finish it")
+	}
+	if s.Disk.State == DiskMember {
+		return member(s)
+	}
+	switch {
+	case s.Plan == nil || s.Plan.Digest() != s.Disk.Intent.Plan:
+		return hold(Resume, "the first start from a plan was begun, and that plan is not known here any more",
+			"look at founding.json in the state directory")
+	case !namesMe(s):
+		return hold(Resume, "the first start from a plan was begun that does not name this board and life", "")
+	case s.Self.PeerURL == "":
+		return noAddress()
+	}
+	a := start(s, Resume, "the first start from the plan was begun before and is made again")
+	a.Clear = a.Do == Start && s.Disk.State == DiskUnborn
+	return a
+}
+
+// start founds from the plan, or waits while the child is busy.
+func start(s State, why Row, say string) Action {
+	mine, _ := s.Plan.Founder(s.Self.ID)
+	switch {
+	case mine.PeerURL != s.Self.PeerURL:
+		return hold(Moved, fmt.Sprintf("the plan lists this board at %s, it is at %s now", mine.PeerURL, s.Self.PeerURL),
+			"give the board its old address back; this version does not follow a new one")
+	case s.Etcd.Proc == ProcStopped:
+		return Action{Do: Start, Why: why, Say: say, Plan: s.Plan}
+	}
+	return child(s, why, say)
+}
+
+// child says how the etcd process of this board is doing.
+func child(s State, why Row, say string) Action {
+	a := Action{Do: Wait, Why: why, Say: say}
+	switch s.Etcd.Proc {
+	case ProcStarting:
+		a.Say = say + "; etcd is starting"
+		a.WaitsFor = []string{"etcd"}
+	case ProcBackoff:
+		a.Say = fmt.Sprintf("etcd ended by itself %s: %s", times(s.Etcd.Crashes), orUnknown(s.Etcd.LastWords))
+		a.Hint = "it is started again by itself; the log has its last lines"
+		a.WaitsFor = []string{"etcd"}
+		a.Again = max(s.Etcd.RetryAt.Sub(s.Now), time.Millisecond)
+	case ProcUnknown:
+		a.Say = say + "; whether etcd runs is not known yet"
+	}
+	return a
+}
+
+func hold(why Row, say, hint string) Action {
+	return Action{Do: Hold, Why: why, Say: say, Hint: hint}
+}
+
+func orUnknown(s string) string {
+	if s == "" {
+		return "no reason was given"
+	}
+	return s
+}
+
+func times(n int) string {
+	if n == 1 {
+		return "once"
+	}
+	return fmt.Sprintf("%d times", n)
+}

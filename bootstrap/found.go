@@ -1,0 +1,233 @@
+package bootstrap
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"muster/bootstrap/founding"
+)
+
+// planned decides for an empty board that knows the chosen plan.
+func planned(s State) Action {
+	switch {
+	case namesMe(s):
+		if id, _ := s.Plan.MemberID(s.Self.ID); startedInList(s, hexID(id)) {
+			return hold(Damaged, "the cluster lists this board's member as started, and its data directory is empty",
+				"it is not started again with an empty log; this version does not replace the member by itself")
+		}
+		return start(s, FoundAgreed, "a plan was chosen that names this board")
+	case seated(s):
+		return hold(JoinSeated, "the quorum lists this board's address as a member that has not started",
+			"this version does not start a member that was added later")
+	case clusterSeen(s) && formerMemberListed(s):
+		return hold(Reflashed, "the cluster lists this board under an earlier life, whose disk is gone",
+			"this version does not replace the old member by itself: `agent etcdctl member remove` takes it off the list")
+	case clusterSeen(s):
+		return standby(s)
+	case wasFounder(s):
+		return Action{Do: Wait, Why: PlanKnowsMeNot, Say: "the plan names an earlier life of this board, whose disk is gone; it waits for the cluster",
+			Hint: "switch on the boards that hold the data; a second cluster is never founded by itself", WaitsFor: absentFounders(s)}
+	}
+	return Action{Do: Wait, Why: PlanKnowsMeNot, Say: "a plan was chosen without this board; it waits for the cluster",
+		Hint: "switch on the boards that hold the data; a second cluster is never founded by itself", WaitsFor: absentFounders(s)}
+}
+
+func standby(s State) Action {
+	a := Action{Do: Wait, Why: JoinStandby, Say: "the cluster runs without this board; it stands by"}
+	if s.Cluster.known(s.Now) {
+		a.Say = fmt.Sprintf("the cluster has %s; this board stands by", count(s.Cluster.voters(), "voter"))
+	}
+	return a
+}
+
+// found decides for an empty board while no plan is known: the only place
+// from which a cluster can come.
+func found(s State) Action {
+	q, limit := s.Want.terms().Quorum(), s.Want.terms().Limit()
+	able := acceptors(s.Observation)
+	if p := dataHolder(s); p != nil {
+		if clusterSeen(s) {
+			return standby(s)
+		}
+		return Action{Do: Wait, Why: PlanKnowsMeNot, Say: fmt.Sprintf("%s holds data of cluster %s; this board waits to hear of its plan", p.Name, p.Cluster),
+			WaitsFor: []string{p.Name}}
+	}
+	switch {
+	case s.Want.Never:
+		return Action{Do: Wait, Why: FoundNever, Say: "the profile says `founding: never`, and no cluster is seen",
+			Hint: "connect this board to its fleet", WaitsFor: []string{"cluster"}}
+	case len(s.Peers)+1 > limit:
+		return hold(FoundTooMany, fmt.Sprintf("%d boards are seen, and `boards: %d` allows %d at founding", len(s.Peers)+1, s.Want.Boards, limit),
+			fmt.Sprintf("raise `boards` in the profile of every board to at least %d", len(s.Peers)+1))
+	case len(able)+1 < q:
+		return tooFew(s, able, q)
+	case len(able)+1 < s.Want.Boards && s.Now.Sub(s.Settled) < settle:
+		return Action{Do: Wait, Why: FoundWaiting, Say: fmt.Sprintf("%d of %d boards here, enough to found; the others get a moment to show up", len(able)+1, s.Want.Boards),
+			WaitsFor: missing(s), Again: settle - s.Now.Sub(s.Settled)}
+	}
+	return agree(s, able)
+}
+
+// agree proposes when it is this board's turn: the lowest board ID at once,
+// the others when the ones below have had their chance. Any number of
+// proposers is safe; one at a time is quick.
+func agree(s State, able []Peer) Action {
+	turn := s.Enough
+	if len(able) > 0 && able[0].ID < s.Self.ID {
+		turn = turn.Add(s.Self.Patience)
+	}
+	if !s.Proposed.IsZero() {
+		turn = later(turn, s.Proposed.Add(proposeAgain+s.Self.Patience))
+	}
+	a := Action{Do: Wait, Why: FoundAgreeing, Say: fmt.Sprintf("%d boards here, enough to found; they agree on a plan", len(able)+1)}
+	if s.Founding.Proposing {
+		a.Say = fmt.Sprintf("%d boards here; %d promised and %d accepted this board's plan, %d are needed", len(able)+1, s.Founding.Promises, s.Founding.Accepts, s.Want.terms().Quorum())
+	}
+	if s.Founding.Rejected != "" {
+		a.Hint = "last refusal: " + s.Founding.Rejected
+	}
+	if wait := turn.Sub(s.Now); wait > 0 {
+		a.Again = wait
+		return a
+	}
+	a.Do = Propose
+	a.Again = proposeAgain
+	for _, p := range able {
+		a.Boards = append(a.Boards, p.ID)
+	}
+	return a
+}
+
+func tooFew(s State, able []Peer, q int) Action {
+	lack := q - len(able) - 1
+	a := Action{Do: Wait, Why: FoundWaiting, WaitsFor: missing(s)}
+	if lack == 1 {
+		a.Say = fmt.Sprintf("%d of %d boards here, waiting for one more; is it on?", len(able)+1, q)
+	} else {
+		a.Say = fmt.Sprintf("%d of %d boards here, waiting for %d more; are they on?", len(able)+1, q, lack)
+	}
+	if odd := otherTerms(s); len(odd) > 0 {
+		a.Hint = fmt.Sprintf("%s: `boards` or `voters` differs from this board's profile; use one and the same profile", strings.Join(odd, ", "))
+	}
+	if len(s.Strangers) > 0 {
+		var who []string
+		for _, x := range s.Strangers {
+			who = append(who, fmt.Sprintf("%s at %s", x.Name, x.Address))
+		}
+		a.Say += fmt.Sprintf(" A board nearby has the same cluster name and another secret: %s", strings.Join(who, ", "))
+		a.Hint = "compare `secret` in the profiles: this board and those others do not have the same one"
+	}
+	return a
+}
+
+func missing(s State) []string {
+	var names []string
+	for _, p := range s.Peers {
+		if !p.Alive {
+			names = append(names, p.Name)
+		}
+	}
+	return names
+}
+
+func otherTerms(s State) []string {
+	var names []string
+	for _, p := range s.Peers {
+		if p.Alive && (p.Boards != s.Want.Boards || p.Voters != s.Want.Voters) {
+			names = append(names, p.Name)
+		}
+	}
+	return names
+}
+
+// namesMe says that the plan names this board in this life. A founder that
+// lost its disk is not the founder that was named.
+func namesMe(s State) bool {
+	f, ok := s.Plan.Founder(s.Self.ID)
+	return ok && f.Life == s.Self.Life
+}
+
+func wasFounder(s State) bool {
+	f, ok := s.Plan.Founder(s.Self.ID)
+	return ok && f.Life != s.Self.Life
+}
+
+func formerMemberListed(s State) bool {
+	id, ok := s.Plan.MemberID(s.Self.ID)
+	return ok && wasFounder(s) && s.Cluster.known(s.Now) && s.Cluster.lists(hexID(id))
+}
+
+func seated(s State) bool {
+	for _, m := range s.Cluster.Members {
+		if s.Cluster.known(s.Now) && !m.Started && m.PeerURL == s.Self.PeerURL {
+			return true
+		}
+	}
+	return false
+}
+
+func startedInList(s State, id string) bool {
+	for _, m := range s.Cluster.Members {
+		if m.ID == id && m.Started && s.Cluster.known(s.Now) {
+			return true
+		}
+	}
+	return false
+}
+
+// clusterSeen says that the fleet's cluster answers now: to this board, or by
+// the word of a member.
+func clusterSeen(s State) bool {
+	if s.Cluster.known(s.Now) {
+		return true
+	}
+	for _, p := range s.Peers {
+		if p.Alive && p.Healthy && (s.Plan == nil || p.Cluster == clusterID(s.Plan)) {
+			return true
+		}
+	}
+	return false
+}
+
+func dataHolder(s State) *Peer {
+	for i, p := range s.Peers {
+		if p.Data || p.Cluster != "" {
+			return &s.Peers[i]
+		}
+	}
+	return nil
+}
+
+func absentFounders(s State) []string {
+	var names []string
+	for _, f := range s.Plan.Founders {
+		here := f.Board == s.Self.ID
+		for _, p := range s.Peers {
+			here = here || p.ID == f.Board && p.Alive && p.Life == f.Life
+		}
+		if !here {
+			names = append(names, f.Name)
+		}
+	}
+	return names
+}
+
+func clusterID(p *founding.Plan) string { return hexID(p.ClusterID()) }
+
+// hexID prints an ID the way etcdctl does, without leading zeros.
+func hexID(id uint64) string { return fmt.Sprintf("%x", id) }
+
+func later(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
+}
+
+func count(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
+}

@@ -1,0 +1,209 @@
+package bootstrap
+
+import (
+	"time"
+
+	"muster/bootstrap/founding"
+)
+
+// Observation is everything one board knows at one instant. It holds facts;
+// judgements are functions. Zero values mean unknown, and unknown is never the
+// same as absent: nothing that changes the world rests on it.
+type Observation struct {
+	Now       time.Time
+	Want      Want
+	Self      Self
+	Disk      Disk
+	Plan      *founding.Plan // the chosen plan, once it is known here
+	Founding  Founding
+	Peers     []Peer // all other boards of the fleet that were ever seen, by ID
+	Shadow    string // an address at which another living board shows this board's ID; "" none
+	Strangers []Stranger
+	Etcd      Etcd
+	Cluster   Cluster
+	Order     Order
+}
+
+// Want is what the profile asks for. The zero value is a board without a
+// profile.
+type Want struct {
+	Cluster      string
+	Boards       int           // boards the fleet may hold at founding, 1 to 200
+	Voters       int           // 1, 3, 5 or 7
+	Never        bool          // founding: never
+	ReplaceAfter time.Duration // a voter unseen that long loses its seat; 0: never
+	Problem      string        // why a profile that is there cannot be used; "" when it can
+}
+
+func (w Want) terms() founding.Terms {
+	return founding.Terms{Cluster: w.Cluster, Generation: 1, Boards: w.Boards, Voters: w.Voters}
+}
+
+// Self is this board. Patience is drawn once at random: how long this board
+// lets a lower one try to found before it tries itself.
+type Self struct {
+	ID, Life, Name string
+	Address        string // "" while the board has none
+	PeerURL        string // where its etcd would listen now; "" without an address
+	Patience       time.Duration
+}
+
+// DiskState says what a look at the data directory found.
+type DiskState int
+
+// The states of a data directory. DiskUnborn has files but no write-ahead log:
+// nothing in it ever was a member (etcd v3.7.3 makes member/snap before it
+// validates the cluster).
+const (
+	DiskUnknown DiskState = iota
+	DiskEmpty
+	DiskUnborn
+	DiskMember
+	DiskDamaged
+)
+
+// Match compares two identities.
+type Match int
+
+// The outcomes of a comparison. MatchUnknown has nothing to compare.
+const (
+	MatchUnknown Match = iota
+	MatchSame
+	MatchOther
+)
+
+// Disk is what this board's own state directory says, read without starting
+// etcd.
+type Disk struct {
+	State    DiskState
+	Why      string // what is damaged or could not be read
+	Cluster  string // cluster ID in the log, hex
+	Member   string // member ID in the log, hex
+	PeerURL  string // what the member last was started with
+	Hardware Match  // the kept fingerprints against this machine
+	Owner    Match  // the board and life the data was made by, against this board's
+	Born     bool   // a member of this life has been started before
+	Intent   Intent
+}
+
+// Intent is what was begun and not yet seen to its end when the agent was
+// killed. The zero value is none.
+type Intent struct {
+	Do   string // IntentFound
+	Plan string // digest of the plan it rests on
+}
+
+// IntentFound is on disk from before the first start of etcd from a plan until
+// its log is seen.
+const IntentFound = "found"
+
+// Founding is how far this board's own proposal is.
+type Founding struct {
+	Proposing bool
+	Promises  int    // boards that promised in the present ballot
+	Accepts   int    // boards that accepted in it
+	Rejected  string // the last refusal, in words
+}
+
+// Peer is another board of the fleet, as its card in gossip says.
+type Peer struct {
+	ID, Life, Name string
+	Address        string
+	Alive          bool
+	Since          time.Time // of the last change of Alive
+	Data           bool      // it holds a member's data
+	Cluster        string    // cluster ID of that data, hex
+	PeerURL        string
+	Role           string
+	Healthy        bool // its etcd answers and has a leader
+	Boards, Voters int  // founding terms of its profile
+}
+
+// Stranger is a board nearby that does not belong: same fleet name, another
+// secret.
+type Stranger struct {
+	Name, Address string
+}
+
+// ProcState is the state of the etcd child.
+type ProcState int
+
+// The states of the etcd child. ProcStarting includes waiting at the start
+// barrier; ProcBackoff has crashed and is not to be started before RetryAt.
+const (
+	ProcUnknown ProcState = iota
+	ProcStopped
+	ProcStarting
+	ProcRunning
+	ProcBackoff
+)
+
+// Quorum is what this board's etcd says of its leader.
+type Quorum int
+
+// Whether a leader is known.
+const (
+	QuorumUnknown Quorum = iota
+	QuorumHeld
+	QuorumLost
+)
+
+// Etcd is the child process on this board.
+type Etcd struct {
+	Proc      ProcState
+	Quorum    Quorum
+	Leader    bool // this board's member leads
+	Learner   bool
+	Crashes   int // ends without an order, since it last was ready
+	LastWords string
+	RetryAt   time.Time
+}
+
+// Cluster is the member list from a linearizable read.
+type Cluster struct {
+	AsOf    time.Time // zero: never read
+	ID      string
+	Members []Member
+}
+
+// Member is one row of it.
+type Member struct {
+	ID, Name string
+	PeerURL  string
+	Learner  bool
+	Started  bool
+}
+
+// Order is what an operator asked for, once. The zero value is none.
+type Order string
+
+// OrderLeave gives up this board's seat.
+const OrderLeave Order = "leave"
+
+// fresh is how old a linearizable read may be to count as what the quorum
+// says now. Standbys read every few seconds.
+const fresh = 15 * time.Second
+
+// known says that the quorum answered a short time ago.
+func (c Cluster) known(now time.Time) bool {
+	return !c.AsOf.IsZero() && now.Sub(c.AsOf) <= fresh
+}
+
+func (c Cluster) lists(member string) bool {
+	for _, m := range c.Members {
+		if m.ID == member {
+			return true
+		}
+	}
+	return false
+}
+
+func (c Cluster) voters() int {
+	n := 0
+	for _, m := range c.Members {
+		if !m.Learner {
+			n++
+		}
+	}
+	return n
+}

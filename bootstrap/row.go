@@ -1,0 +1,43 @@
+package bootstrap
+
+// Row is the name of a row of the design table: why a board does what it does.
+type Row string
+
+// The rows. Each is a case of one table test, and a test on real boards, under
+// the same name. docs/design.md describes them.
+const (
+	NoProfile      Row = "idle/no-profile"
+	NoAddress      Row = "idle/no-address"
+	FoundAgreed    Row = "found/agreed"
+	FoundAgreeing  Row = "found/agreeing"
+	FoundWaiting   Row = "found/waiting"
+	FoundTooMany   Row = "found/too-many"
+	FoundNever     Row = "found/never"
+	PlanKnowsMeNot Row = "found/plan-knows-me-not"
+	JoinStandby    Row = "join/standby"
+	JoinSeated     Row = "join/seated"
+	SeatAdd        Row = "seat/add"
+	SeatPromote    Row = "seat/promote"
+	SeatStalled    Row = "seat/stalled"
+	SeatReplace    Row = "seat/replace"
+	Restart        Row = "restart"
+	Moved          Row = "moved"
+	MovedAll       Row = "moved/all"
+	Removed        Row = "removed"
+	Reflashed      Row = "re-flashed"
+	StaleData      Row = "stale-data"
+	Clone          Row = "clone"
+	Twin           Row = "twin"
+	Damaged        Row = "damaged"
+	LostQuorum     Row = "lost-quorum"
+	TwoClusters    Row = "two-clusters"
+	Leave          Row = "leave"
+	Resume         Row = "resume"
+)
+
+// Rows lists all of them in the order of the design table.
+func Rows() []Row {
+	return []Row{NoProfile, NoAddress, FoundAgreed, FoundAgreeing, FoundWaiting, FoundTooMany, FoundNever,
+		PlanKnowsMeNot, JoinStandby, JoinSeated, SeatAdd, SeatPromote, SeatStalled, SeatReplace, Restart, Moved,
+		MovedAll, Removed, Reflashed, StaleData, Clone, Twin, Damaged, LostQuorum, TwoClusters, Leave, Resume}
+}
