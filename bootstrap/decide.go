@@ -116,9 +116,14 @@ func start(s State, why Row, say string) Action {
 			"give the board its old address back; this version does not follow a new one")
 	case s.Etcd.Proc == ProcStopped:
 		return Action{Do: Start, Why: why, Say: say, Plan: s.Plan}
+	case s.StartedAs == FoundAgreed:
+		// The intent of this very start is on disk by now; nothing is resumed.
+		why, say = FoundAgreed, agreedSay
 	}
 	return child(s, why, say)
 }
+
+const agreedSay = "a plan was chosen that names this board"
 
 // child says how the etcd process of this board is doing.
 func child(s State, why Row, say string) Action {

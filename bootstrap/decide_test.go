@@ -21,7 +21,7 @@ func plan() *founding.Plan {
 
 func planID() string { p := plan(); return clusterID(p) }
 
-func memberID(board string) string { id, _ := plan().MemberID(board); return hexID(id) }
+func memberID(board string) string { id, _ := plan().MemberID(board); return FormatID(id) }
 
 func peer(id string, n byte) Peer {
 	return Peer{ID: id, Life: id + "1", Name: id, Address: "10.0.0." + string('0'+n), Alive: true, Since: t0,
@@ -82,6 +82,7 @@ func TestDecide(t *testing.T) {
 		{"idle/no-profile", empty, func(s *State) { s.Want = Want{} }, Wait, "no profile"},
 		{"idle/no-profile bad", empty, func(s *State) { s.Want = Want{Problem: "profile.yaml:3: voters: bad"} }, Hold, "profile.yaml:3"},
 		{"idle/no-address", empty, func(s *State) { s.Self.Address, s.Self.PeerURL = "", "" }, Wait, "no address"},
+		{"idle/no-address port taken", empty, func(s *State) { enough(s); s.Self.Trouble = "10.0.0.1:7946 is in use" }, Wait, "10.0.0.1:7946 is in use"},
 
 		{"found/waiting alone", empty, nil, Wait, "1 of 3 boards here, waiting for 2 more; are they on?"},
 		{"found/waiting one", empty, func(s *State) { s.Peers = []Peer{peer("b", 2)} }, Wait, "2 of 3 boards here, waiting for one more; is it on?"},
@@ -124,6 +125,11 @@ func TestDecide(t *testing.T) {
 		}, Wait, "b holds data of cluster 77"},
 		{"found/agreed", empty, func(s *State) { s.Plan = plan() }, Start, "names this board"},
 		{"found/agreed starting", empty, func(s *State) { s.Plan, s.Etcd.Proc = plan(), ProcStarting }, Wait, "etcd is starting"},
+
+		{"found/agreed its own intent is no resume", empty, func(s *State) {
+			s.Plan, s.Etcd.Proc, s.StartedAs = plan(), ProcStarting, FoundAgreed
+			s.Disk.Intent = Intent{IntentFound, plan().Digest()}
+		}, Wait, "etcd is starting"},
 
 		{"join/standby", empty, func(s *State) { s.Self.ID, s.Self.Life, s.Plan, s.Cluster = "d", "d1", plan(), list("a", "b", "c") }, Wait, "3 voters; this board stands by"},
 		{"join/standby by the word of a member", empty, func(s *State) {

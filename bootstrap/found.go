@@ -12,11 +12,11 @@ import (
 func planned(s State) Action {
 	switch {
 	case namesMe(s):
-		if id, _ := s.Plan.MemberID(s.Self.ID); startedInList(s, hexID(id)) {
+		if id, _ := s.Plan.MemberID(s.Self.ID); startedInList(s, FormatID(id)) {
 			return hold(Damaged, "the cluster lists this board's member as started, and its data directory is empty",
 				"it is not started again with an empty log; this version does not replace the member by itself")
 		}
-		return start(s, FoundAgreed, "a plan was chosen that names this board")
+		return start(s, FoundAgreed, agreedSay)
 	case seated(s):
 		return hold(JoinSeated, "the quorum lists this board's address as a member that has not started",
 			"this version does not start a member that was added later")
@@ -54,6 +54,9 @@ func found(s State) Action {
 			WaitsFor: []string{p.Name}}
 	}
 	switch {
+	case s.Self.Trouble != "":
+		return Action{Do: Wait, Why: NoAddress, Say: "this board cannot gossip: " + s.Self.Trouble,
+			Hint: "free the port, or name another one with discovery.gossip_port in every profile", WaitsFor: []string{"gossip"}}
 	case s.Want.Never:
 		return Action{Do: Wait, Why: FoundNever, Say: "the profile says `founding: never`, and no cluster is seen",
 			Hint: "connect this board to its fleet", WaitsFor: []string{"cluster"}}
@@ -155,7 +158,7 @@ func wasFounder(s State) bool {
 
 func formerMemberListed(s State) bool {
 	id, ok := s.Plan.MemberID(s.Self.ID)
-	return ok && wasFounder(s) && s.Cluster.known(s.Now) && s.Cluster.lists(hexID(id))
+	return ok && wasFounder(s) && s.Cluster.known(s.Now) && s.Cluster.lists(FormatID(id))
 }
 
 func seated(s State) bool {
@@ -213,10 +216,11 @@ func absentFounders(s State) []string {
 	return names
 }
 
-func clusterID(p *founding.Plan) string { return hexID(p.ClusterID()) }
+func clusterID(p *founding.Plan) string { return FormatID(p.ClusterID()) }
 
-// hexID prints an ID the way etcdctl does, without leading zeros.
-func hexID(id uint64) string { return fmt.Sprintf("%x", id) }
+// FormatID prints a member or cluster ID the way etcdctl does: hexadecimal,
+// without leading zeros.
+func FormatID(id uint64) string { return fmt.Sprintf("%x", id) }
 
 func later(a, b time.Time) time.Time {
 	if a.After(b) {

@@ -118,7 +118,7 @@ func otherCluster(s State) *Peer {
 func peerOf(s State, m Member) *Peer {
 	for i, p := range s.Peers {
 		if s.Plan != nil {
-			if id, ok := s.Plan.MemberID(p.ID); ok && hexID(id) == m.ID {
+			if id, ok := s.Plan.MemberID(p.ID); ok && FormatID(id) == m.ID {
 				return &s.Peers[i]
 			}
 		}

@@ -46,6 +46,7 @@ type Self struct {
 	Address        string // "" while the board has none
 	PeerURL        string // where its etcd would listen now; "" without an address
 	Patience       time.Duration
+	Trouble        string // why this board cannot gossip; "" when it can
 }
 
 // DiskState says what a look at the data directory found.

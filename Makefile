@@ -1,0 +1,45 @@
+# Few targets, each does one obvious thing. Go is all they need; the tests on
+# boards also need root, iproute2, nftables and util-linux, and skip without.
+GO       ?= go
+VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+LDFLAGS  := -s -w -X main.version=$(VERSION)
+BUILD    := CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)'
+UNITS    := $(shell $(GO) list ./... 2>/dev/null | grep -v /integration)
+STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
+# The race detector needs a C compiler.
+RACE     := $(shell command -v cc >/dev/null 2>&1 && echo -race)
+
+.PHONY: build demo test lint unit explore boards bench-found size clean
+
+build: ## the agent for this machine: bin/agent
+	$(BUILD) -o bin/agent ./cmd/agent
+
+demo: build ## a fleet on loopback addresses, live
+	bin/agent demo
+
+test: lint unit explore boards ## everything; what CI runs
+
+lint: ## gofmt, go vet for both architectures, staticcheck
+	@out=$$(gofmt -l .); test -z "$$out" || { echo "gofmt would change:"; echo "$$out"; exit 1; }
+	$(GO) vet ./...
+	GOARCH=arm64 $(GO) vet ./...
+	$(GO) run $(STATICCHECK) ./...
+
+unit: ## all packages but the boards, with the race detector
+	$(if $(RACE),,@echo "no C compiler: the race detector is left out")
+	$(GO) test $(RACE) -short $(UNITS)
+
+explore: ## the founding agreement over all interleavings of small worlds; the decision over all combinations
+	$(GO) test -count=1 -v -run 'Explore|Exhaustive|CheckerCanFail|EveryCombination' ./bootstrap/founding ./bootstrap
+
+boards: ## real boards made of network namespaces (root)
+	$(GO) test -count=1 -timeout 20m ./integration/...
+
+bench-found: ## founding, next to three plain etcd servers with a static list (root)
+	$(GO) test -count=1 -timeout 30m -run '^$$' -bench Found -benchtime 1x ./integration
+
+size: ## stripped arm64 binary, memory of agent, etcd child and standby
+	$(GO) test -count=1 -v -run '^TestSize$$' -size ./integration
+
+clean:
+	rm -rf bin
