@@ -12,6 +12,9 @@ const (
 	// still before founding starts without the rest: a board that is plugged
 	// in by hand a moment later still becomes a founder.
 	settle = 2 * time.Second
+	// stagger is what lies between the turns of two proposers: long enough for
+	// the first one to be through, a few round trips and writes to a disk.
+	stagger = 100 * time.Millisecond
 	// proposeAgain is how long a proposal may be without an outcome; a round
 	// trip of two messages per board takes milliseconds on a LAN.
 	proposeAgain = 1 * time.Second

@@ -76,7 +76,7 @@ type row struct {
 func TestDecide(t *testing.T) {
 	enough := func(s *State) {
 		s.Peers = []Peer{peer("b", 2), peer("c", 3), peer("d", 4)}
-		s.Enough = t0
+		s.Settled = t0
 	}
 	rows := []row{
 		{"idle/no-profile", empty, func(s *State) { s.Want = Want{} }, Wait, "no profile"},
@@ -95,15 +95,16 @@ func TestDecide(t *testing.T) {
 		{"found/waiting wrong secret", empty, func(s *State) { s.Strangers = []Stranger{{"pi", "10.0.0.9"}} }, Wait, "another secret: pi at 10.0.0.9"},
 		{"found/waiting not settled", empty, func(s *State) {
 			s.Peers = []Peer{peer("b", 2), peer("c", 3)}
-			s.Settled, s.Enough = t0.Add(-time.Second), t0.Add(-time.Second)
+			s.Settled = t0.Add(-time.Second)
 		}, Wait, "3 of 4 boards here, enough to found"},
 		{"found/agreeing lowest", empty, enough, Propose, "4 boards here"},
 		{"found/agreeing settled without the fourth", empty, func(s *State) {
 			s.Peers = []Peer{peer("b", 2), peer("c", 3)}
-			s.Enough = t0
+			s.Settled = t0.Add(-settle)
 		}, Propose, "3 boards here"},
 		{"found/agreeing not the lowest", empty, func(s *State) { enough(s); s.Self.ID = "z" }, Wait, "they agree on a plan"},
-		{"found/agreeing takes over", empty, func(s *State) { enough(s); s.Self.ID = "z"; s.Enough = t0.Add(-4 * time.Second) }, Propose, ""},
+		{"found/agreeing two are lower", empty, func(s *State) { enough(s); s.Self.ID = "cc"; s.Settled = t0.Add(-2*stagger + 1) }, Wait, ""},
+		{"found/agreeing its turn", empty, func(s *State) { enough(s); s.Self.ID = "cc"; s.Settled = t0.Add(-2 * stagger) }, Propose, ""},
 		{"found/agreeing backs off", empty, func(s *State) { enough(s); s.Proposed = t0.Add(-time.Second) }, Wait, ""},
 		{"found/agreeing proposes again", empty, func(s *State) { enough(s); s.Proposed = t0.Add(-5 * time.Second) }, Propose, ""},
 		{"found/too-many", empty, func(s *State) {
@@ -121,7 +122,6 @@ func TestDecide(t *testing.T) {
 		{"found/plan-knows-me-not earlier life", empty, func(s *State) { s.Self.Life, s.Plan = "a2", plan() }, Wait, "an earlier life"},
 		{"found/plan-knows-me-not data without a plan", empty, func(s *State) {
 			s.Peers = []Peer{with(peer("b", 2), func(p *Peer) { p.Data, p.Cluster = true, "77" }), peer("c", 3)}
-			s.Enough = t0
 		}, Wait, "b holds data of cluster 77"},
 		{"found/agreed", empty, func(s *State) { s.Plan = plan() }, Start, "names this board"},
 		{"found/agreed starting", empty, func(s *State) { s.Plan, s.Etcd.Proc = plan(), ProcStarting }, Wait, "etcd is starting"},

@@ -10,7 +10,6 @@ type State struct {
 	Observation
 
 	Settled    time.Time // since when the set of living peers has not changed
-	Enough     time.Time // since when this board sees enough boards to found; zero: it does not
 	Leaderless time.Time // since when its running etcd knows no leader; zero: it does
 	Shadowed   time.Time // since when Shadow is the same living address; zero: none
 
@@ -28,7 +27,6 @@ func Fold(prev State, facts Observation) State {
 	if prev.Settled.IsZero() || !slices.Equal(living(prev.Peers), living(facts.Peers)) {
 		next.Settled = facts.Now
 	}
-	next.Enough = since(prev.Enough, facts.Now, len(acceptors(facts))+1 >= facts.Want.terms().Quorum())
 	next.Leaderless = since(prev.Leaderless, facts.Now, facts.Etcd.Proc == ProcRunning && facts.Etcd.Quorum == QuorumLost)
 	if facts.Shadow != prev.Shadow {
 		next.Shadowed = time.Time{}

@@ -73,12 +73,18 @@ func found(s State) Action {
 }
 
 // agree proposes when it is this board's turn: the lowest board ID at once,
-// the others when the ones below have had their chance. Any number of
-// proposers is safe; one at a time is quick.
+// the next one a moment later, and so on. Any number of proposers is safe; one
+// at a time is quick, and a turn is short because the boards below may not see
+// the fleet yet.
 func agree(s State, able []Peer) Action {
-	turn := s.Enough
-	if len(able) > 0 && able[0].ID < s.Self.ID {
-		turn = turn.Add(s.Self.Patience)
+	turn := s.Settled
+	if len(able)+1 < s.Want.Boards {
+		turn = turn.Add(settle)
+	}
+	for _, p := range able {
+		if p.ID < s.Self.ID {
+			turn = turn.Add(stagger)
+		}
 	}
 	if !s.Proposed.IsZero() {
 		turn = later(turn, s.Proposed.Add(proposeAgain+s.Self.Patience))

@@ -39,8 +39,9 @@ func (w Want) terms() founding.Terms {
 	return founding.Terms{Cluster: w.Cluster, Generation: 1, Boards: w.Boards, Voters: w.Voters}
 }
 
-// Self is this board. Patience is drawn once at random: how long this board
-// lets a lower one try to found before it tries itself.
+// Self is this board. Patience is drawn once at random: how much longer than
+// others this board waits before it proposes again, so that two proposers that
+// outbid each other once do not do so for ever.
 type Self struct {
 	ID, Life, Name string
 	Address        string // "" while the board has none

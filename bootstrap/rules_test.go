@@ -133,7 +133,6 @@ func each(f func(State)) {
 												if proc == ProcRunning {
 													s.Etcd.Quorum, s.Etcd.Leader = QuorumHeld, true
 												}
-												s.Enough = t0.Add(-time.Minute)
 												f(s)
 											}
 										}
@@ -157,21 +156,21 @@ func TestFoldKeepsTime(t *testing.T) {
 	}
 	s := Fold(State{}, facts(0, peer("b", 2)))
 	s = Fold(s, facts(1, peer("b", 2)))
-	if !s.Settled.Equal(at(0)) || !s.Enough.IsZero() {
-		t.Errorf("settled %v enough %v, want settled since 0 and not enough", s.Settled, s.Enough)
+	if !s.Settled.Equal(at(0)) {
+		t.Errorf("settled %v, want since 0", s.Settled)
 	}
 	s = Fold(s, facts(2, peer("b", 2), peer("c", 3)))
 	s = Fold(s, facts(3, peer("b", 2), peer("c", 3)))
-	if !s.Settled.Equal(at(2)) || !s.Enough.Equal(at(2)) {
-		t.Errorf("settled %v enough %v, want both since 2", s.Settled, s.Enough)
+	if !s.Settled.Equal(at(2)) {
+		t.Errorf("settled %v, want since 2, when a board came", s.Settled)
 	}
 	lost := facts(4, peer("b", 2))
 	lost.Etcd, lost.Shadow = Etcd{Proc: ProcRunning, Quorum: QuorumLost}, "10.0.0.7"
 	s = Fold(s, lost)
 	lost.Now, lost.Shadow = at(5), "10.0.0.8"
 	s = Fold(s, lost)
-	if !s.Enough.IsZero() || !s.Leaderless.Equal(at(4)) || !s.Shadowed.Equal(at(5)) {
-		t.Errorf("enough %v leaderless %v shadowed %v, want none, 4 and 5 (another shadow begins anew)", s.Enough, s.Leaderless, s.Shadowed)
+	if !s.Settled.Equal(at(4)) || !s.Leaderless.Equal(at(4)) || !s.Shadowed.Equal(at(5)) {
+		t.Errorf("settled %v leaderless %v shadowed %v, want 4, 4 and 5 (another shadow begins anew)", s.Settled, s.Leaderless, s.Shadowed)
 	}
 }
 

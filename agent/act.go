@@ -1,0 +1,215 @@
+package agent
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"net/url"
+	"time"
+
+	"muster/bootstrap"
+	"muster/bootstrap/etcd"
+	"muster/discovery"
+)
+
+// act carries out one action and brings what follows from the present state in
+// line: the card, the targets of watch and endpoint, what the founding machine
+// refuses. Each effect is idempotent; what failed is seen, and decided on,
+// again.
+func (a *Agent) act(ctx context.Context, act bootstrap.Action) {
+	if a.fleet == nil {
+		return
+	}
+	f := a.fleet
+	a.belong()
+	f.agree.machine.Refuse(a.refusal())
+	if f.gossip != nil {
+		f.gossip.SetCard(a.card())
+		f.agree.tell(f.gossip, a.state.Now, f.gossip.Peers())
+	}
+	f.aim(a)
+	var err error
+	switch act.Do {
+	case bootstrap.Wait, bootstrap.Hold:
+	case bootstrap.Propose:
+		if f.gossip != nil {
+			f.agree.propose(f.gossip, act.Boards)
+		}
+	case bootstrap.Start:
+		err = a.start(ctx, act)
+	}
+	if err != nil {
+		a.log.Error().Err(err).Str("state", string(act.Why)).Str("do", string(act.Do)).Msg("could not be done; it is tried again")
+	}
+}
+
+// belong writes down which fleet this board is of, once it knows its plan.
+func (a *Agent) belong() {
+	if a.state.Plan == nil || a.board.Fleet != nil {
+		return
+	}
+	next, fleet := a.board, a.fleet.profile.Fleet()
+	next.Fleet = &fleet
+	if err := a.store.write("board.json", next); err != nil {
+		a.log.Error().Err(err).Msg("which fleet this board is of is not on disk")
+		return
+	}
+	a.board = next
+}
+
+// refusal is why this board takes no part in founding; "" if it may.
+func (a *Agent) refusal() string {
+	s := a.state
+	switch {
+	case s.Want.Never:
+		return "its profile says founding: never"
+	case s.Disk.State != bootstrap.DiskEmpty:
+		return "its data directory is not empty"
+	case s.Disk.Born || s.Disk.Intent.Do != "":
+		return "a member of it was started before"
+	case s.Disk.Hardware == bootstrap.MatchOther:
+		return "its identity was made on other hardware"
+	case len(s.Peers)+1 > a.fleet.agree.machine.Terms().Limit():
+		return fmt.Sprintf("it sees %d boards, and `boards: %d` allows %d at founding", len(s.Peers)+1, s.Want.Boards, a.fleet.agree.machine.Terms().Limit())
+	}
+	return ""
+}
+
+// start launches the etcd child. What must survive a kill is on disk before:
+// the fleet, the intent, and whose data directory it is.
+func (a *Agent) start(ctx context.Context, act bootstrap.Action) error {
+	f := a.fleet
+	if err := f.certify(a); err != nil {
+		return err
+	}
+	c := etcd.Config{
+		Name: a.memberName(), Dir: a.store.path("etcd"), PeerURL: f.peerURL(), ClientURL: f.clientURL(),
+		CA: f.files.CA, Cert: f.files.Cert, Key: f.files.Key, QuotaBytes: f.profile.Etcd.Quota,
+		Heartbeat: f.profile.Etcd.Heartbeat, Election: f.profile.Etcd.Election,
+		WantMember: a.disk.Member, WantCluster: a.disk.Cluster,
+	}
+	if act.Plan == nil {
+		a.runner.start(ctx, c, "")
+		return nil
+	}
+	id, _ := act.Plan.MemberID(a.board.ID)
+	c.InitialCluster, c.Token, c.State = act.Plan.InitialCluster(), act.Plan.Token, "new"
+	c.WantMember, c.WantCluster = bootstrap.FormatID(id), bootstrap.FormatID(act.Plan.ClusterID())
+	if err := a.begin(act); err != nil {
+		return err
+	}
+	a.log.Info().Str("member_id", c.WantMember).Str("cluster_id", c.WantCluster).Str("token", c.Token).
+		Str("initial_cluster", c.InitialCluster).Msg("founding")
+	barrier := ""
+	if first := act.Plan.First(); first.Board != a.board.ID {
+		barrier = first.PeerURL
+	}
+	a.runner.start(ctx, c, barrier)
+	return nil
+}
+
+// begin writes down that this board founds from the plan, before it does.
+func (a *Agent) begin(act bootstrap.Action) error {
+	next := a.board
+	fleet := a.fleet.profile.Fleet()
+	next.Fleet, next.Intent = &fleet, bootstrap.Intent{Do: bootstrap.IntentFound, Plan: act.Plan.Digest()}
+	if err := a.store.write("board.json", next); err != nil {
+		return err
+	}
+	a.board = next
+	if act.Clear {
+		name := fmt.Sprintf("unborn-%s-%s", a.board.Life, randomHex(3))
+		if err := a.store.setAside(name); err != nil {
+			return err
+		}
+		a.log.Warn().Str("archive", name).Msg("an unfinished data directory was set aside")
+	}
+	return a.store.claim(a.board)
+}
+
+// childNews takes a report of the child, and what is known of the disk from it.
+func (a *Agent) childNews(n childReport) {
+	started, ended := a.runner.note(time.Now(), n)
+	if ended {
+		a.inspect()
+		return
+	}
+	if !started {
+		return
+	}
+	a.disk = bootstrap.Disk{State: bootstrap.DiskMember, Cluster: n.event.ClusterID, Member: n.event.MemberID,
+		PeerURL: a.runner.config.PeerURL, Hardware: a.disk.Hardware, Owner: a.store.ownerMatch(a.board)}
+	next := a.board
+	fleet := a.fleet.profile.Fleet()
+	next.Born, next.Intent, next.Fleet = true, bootstrap.Intent{}, &fleet
+	if next.Born == a.board.Born && next.Intent == a.board.Intent && a.board.Fleet != nil {
+		return
+	}
+	if err := a.store.write("board.json", next); err != nil {
+		a.log.Error().Err(err).Msg("that a member was started is not on disk; the intent stays")
+		return
+	}
+	a.board = next
+}
+
+// memberName is the name in etcd: the plan's for a founder.
+func (a *Agent) memberName() string {
+	if p := a.state.Plan; p != nil {
+		if me, ok := p.Founder(a.board.ID); ok {
+			return me.Name
+		}
+	}
+	return names(a.state)[a.board.ID]
+}
+
+// card is what this board tells about itself.
+func (a *Agent) card() discovery.Card {
+	f, s := a.fleet, a.state
+	c := discovery.Card{Board: a.board.ID, Life: a.board.Life, Name: a.host, Seq: a.board.Seq, Role: role(s), State: string(s.Row),
+		Cluster: a.disk.Cluster, Member: a.disk.Member, Data: a.disk.State == bootstrap.DiskMember || a.disk.State == bootstrap.DiskDamaged,
+		PeerURL: f.peerURL(), ClientURL: f.clientURL(), Healthy: a.healthy(), Boards: f.profile.Boards, Voters: f.profile.Voters,
+		Version: a.config.Version}
+	if s.Plan != nil {
+		c.Plan = s.Plan.Digest()
+	}
+	return c
+}
+
+// healthy says that clients can use this board's member.
+func (a *Agent) healthy() bool {
+	e := a.state.Etcd
+	return e.Proc == bootstrap.ProcRunning && e.Quorum == bootstrap.QuorumHeld && !e.Learner
+}
+
+// aim points the watch and the local endpoint at the members that answer.
+func (f *fleet) aim(a *Agent) {
+	t := target{files: f.files}
+	if a.runner.proc == bootstrap.ProcRunning && a.runner.ready {
+		t.local = a.runner.config.ClientURL
+		t.endpoints = append(t.endpoints, t.local)
+	}
+	var backends []string
+	if a.healthy() {
+		backends = append(backends, host(t.local))
+	}
+	if f.gossip != nil {
+		for _, p := range f.gossip.Peers() {
+			if p.Alive && p.Healthy && p.ClientURL != "" {
+				t.endpoints = append(t.endpoints, p.ClientURL)
+				backends = append(backends, host(p.ClientURL))
+			}
+		}
+	}
+	f.watch.aim(t)
+	if f.endpoint != nil {
+		f.endpoint.aim(backends)
+	}
+}
+
+func host(clientURL string) string {
+	u, err := url.Parse(clientURL)
+	if err != nil {
+		return ""
+	}
+	return net.JoinHostPort(u.Hostname(), u.Port())
+}

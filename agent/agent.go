@@ -1,0 +1,125 @@
+package agent
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net/netip"
+	"os"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"muster/bootstrap"
+	"muster/discovery"
+	"muster/systemd"
+)
+
+// Config is what the daemon is started with. The profile is not part of it: it
+// is read from ConfigDir, and may come later.
+type Config struct {
+	StateDir, ConfigDir, RunDir string
+	Name                        string     // "" : the host's name
+	Address                     netip.Addr // zero: looked for
+	Interface                   string     // "" : as the profile says
+	Identity                    string     // stands in for the hardware; "" : the hardware
+	Child                       []string   // command that runs etcd.Serve
+	Version                     string
+	Log                         zerolog.Logger
+}
+
+// Agent is the daemon of one board. Its fields belong to the loop, but for
+// view, which readers of the control socket take as a whole.
+type Agent struct {
+	config   Config
+	log      zerolog.Logger
+	store    *store
+	hardware discovery.Hardware
+	board    boardRecord
+	host     string
+	patience time.Duration
+
+	profile profileFile
+	fleet   *fleet // nil without a usable profile
+	runner  *runner
+	disk    bootstrap.Disk
+
+	state  bootstrap.State
+	action bootstrap.Action
+	view   atomic.Pointer[view]
+	notify systemd.Notifier
+}
+
+// Run is the daemon until ctx ends; then it ends in order within seconds and
+// returns nil. It returns ErrSecondAgent if the state directory is taken, and
+// other errors only for what makes a start senseless: a state directory that
+// cannot be used, a control socket that cannot be made.
+func Run(ctx context.Context, c Config) error {
+	s, err := openStore(c.StateDir)
+	if err != nil {
+		return err
+	}
+	defer s.close()
+	a, err := newAgent(c, s)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	control, err := a.listen()
+	if err != nil {
+		return err
+	}
+	var serving sync.WaitGroup
+	serving.Go(func() { a.serve(ctx, control) })
+	defer serving.Wait()
+	defer cancel()
+	a.loop(ctx)
+	return a.shutdown()
+}
+
+func newAgent(c Config, s *store) (*Agent, error) {
+	a := &Agent{config: c, log: c.Log, store: s, host: c.Name}
+	if a.host == "" {
+		host, err := os.Hostname()
+		if err != nil {
+			return nil, fmt.Errorf("host name: %w", err)
+		}
+		a.host = host
+	}
+	var err error
+	if c.Identity != "" {
+		a.hardware = discovery.Labelled(c.Identity)
+	} else if a.hardware, err = discovery.ReadHardware("/"); err != nil {
+		return nil, fmt.Errorf("identity of this board: %w", err)
+	}
+	if a.board, err = s.board(a.hardware); err != nil {
+		return nil, fmt.Errorf("identity of this board: %w", err)
+	}
+	a.board.Seq++
+	if err := s.write("board.json", a.board); err != nil {
+		return nil, fmt.Errorf("identity of this board: %w", err)
+	}
+	a.patience = rand.N(2 * time.Second)
+	a.runner = newRunner(c.Child, a.log.With().Str("from", "etcd").Logger())
+	a.profile = profileFile{path: ProfilePath(c.ConfigDir)}
+	a.inspect()
+	a.log.Info().Str("board", a.board.ID).Str("name", a.host).Str("version", c.Version).Msg("agent started")
+	return a, nil
+}
+
+// shutdown ends everything in order: leadership first, gossip after it, so that
+// the others still see this board until its member has let go.
+func (a *Agent) shutdown() error {
+	var errs []error
+	errs = append(errs, a.notify.Stopping())
+	errs = append(errs, a.runner.stop())
+	if a.fleet != nil {
+		errs = append(errs, a.fleet.close())
+	}
+	a.log.Info().Msg("agent ended")
+	return errors.Join(errs...)
+}

@@ -1,0 +1,182 @@
+package agent
+
+import (
+	"encoding/json"
+	"errors"
+	"io/fs"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"muster/bootstrap"
+	"muster/bootstrap/founding"
+	"muster/discovery"
+)
+
+// tellAgain is how long a board that does not know the plan is left alone
+// after it was told.
+const tellAgain = 5 * time.Second
+
+// agreement drives the founding machine: it puts its record on disk before its
+// messages leave, carries the messages, and spreads the outcome. All methods
+// but send are called by the loop alone.
+type agreement struct {
+	store   *store
+	config  founding.Config
+	machine *founding.Machine
+	log     zerolog.Logger
+	told    map[string]time.Time
+	sends   sync.WaitGroup
+}
+
+// openAgreement reads founding.json. A damaged one is an error: the promises in
+// it may be what keeps a second plan from being chosen.
+func openAgreement(s *store, terms founding.Terms, self founding.Founder, log zerolog.Logger) (*agreement, error) {
+	g := &agreement{store: s, log: log, told: map[string]time.Time{},
+		config: founding.Config{Terms: terms, Self: self, Token: func() string { return randomHex(16) }}}
+	return g, g.reload()
+}
+
+func (g *agreement) reload() error {
+	var r foundingRecord
+	if err := g.store.read("founding.json", &r); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	if r.Generation != 0 {
+		g.config.Terms.Generation = r.Generation
+	}
+	c := g.config
+	c.Record = r.Record
+	m, err := founding.New(c)
+	if err != nil {
+		return err
+	}
+	g.machine = m
+	return nil
+}
+
+// setSelf follows a changed name or address.
+func (g *agreement) setSelf(f founding.Founder) {
+	g.config.Self = f
+	g.machine.SetSelf(f)
+}
+
+func (g *agreement) status() bootstrap.Founding {
+	s := g.machine.Status()
+	f := bootstrap.Founding{Proposing: !s.Ballot.IsZero(), Promises: s.Promises, Accepts: s.Accepts}
+	if s.LastReject.Reason != "" {
+		f.Rejected = s.LastReject.Board + ": " + s.LastReject.Reason
+	}
+	return f
+}
+
+func (g *agreement) propose(gossip *discovery.Gossip, boards []string) {
+	g.carryOut(gossip, g.machine.Propose(boards))
+}
+
+// receive takes what came over gossip: a message, or the plan by state exchange.
+func (g *agreement) receive(gossip *discovery.Gossip, in discovery.Message) {
+	var msg founding.Message
+	if in.Shared {
+		var p founding.Plan
+		if err := json.Unmarshal(in.Payload, &p); err != nil {
+			g.log.Debug().Err(err).Msg("a plan that came by gossip cannot be read")
+			return
+		}
+		msg = g.chosen(&p, "gossip", g.config.Self.Board)
+	} else if err := json.Unmarshal(in.Payload, &msg); err != nil || msg.From != in.From {
+		g.log.Debug().Err(err).Str("from", in.From).Msg("a founding message cannot be read")
+		return
+	}
+	g.carryOut(gossip, g.machine.Step(msg))
+}
+
+func (g *agreement) chosen(p *founding.Plan, from, to string) founding.Message {
+	return founding.Message{Type: founding.TypeChosen, From: from, To: to, Terms: g.machine.Terms(), Plan: p}
+}
+
+// carryOut does what a Ready asks for, in its order. Messages of the board to
+// itself go back into the machine after the write, like all others.
+func (g *agreement) carryOut(gossip *discovery.Gossip, r founding.Ready) {
+	for queue := []founding.Ready{r}; len(queue) > 0; {
+		r, queue = queue[0], queue[1:]
+		if r.Record != nil {
+			if err := g.store.write("founding.json", foundingRecord{g.machine.Terms().Generation, *r.Record}); err != nil {
+				// The machine is ahead of its disk: nothing it says may leave.
+				g.log.Error().Err(err).Msg("a promise could not be written and is not given")
+				if err := g.reload(); err != nil {
+					g.log.Error().Err(err).Msg("the founding record cannot be read back")
+				}
+				return
+			}
+		}
+		if r.Conflict != nil {
+			g.log.Error().Str("here", g.machine.Chosen().Digest()).Str("there", r.Conflict.Digest()).
+				Msg("two founding plans were chosen in one fleet; `boards` in a profile was too small")
+		}
+		if r.Chosen != nil {
+			g.log.Info().Str("cluster_id", bootstrap.FormatID(r.Chosen.ClusterID())).Str("token", r.Chosen.Token).
+				Str("initial_cluster", r.Chosen.InitialCluster()).Msg("a founding plan was chosen")
+			g.share(gossip)
+		}
+		for _, m := range r.Messages {
+			if m.To == g.config.Self.Board {
+				queue = append(queue, g.machine.Step(m))
+				continue
+			}
+			g.send(gossip, m)
+		}
+	}
+}
+
+// send does not wait: a board that just died takes seconds to be found out.
+func (g *agreement) send(gossip *discovery.Gossip, m founding.Message) {
+	b, err := json.Marshal(m)
+	if err != nil {
+		g.log.Error().Err(err).Msg("encode a founding message")
+		return
+	}
+	g.sends.Go(func() {
+		if err := gossip.Send(m.To, b); err != nil {
+			g.log.Debug().Err(err).Str("to", m.To).Str("type", string(m.Type)).Msg("a founding message was lost")
+		}
+	})
+}
+
+// share hands the plan to every board that exchanges state with this one.
+func (g *agreement) share(gossip *discovery.Gossip) {
+	p := g.machine.Chosen()
+	if p == nil {
+		return
+	}
+	b, err := json.Marshal(p)
+	if err != nil {
+		g.log.Error().Err(err).Msg("encode the founding plan")
+		return
+	}
+	gossip.SetShared(b)
+}
+
+// tell sends the plan to living boards whose card shows that they do not know
+// it.
+func (g *agreement) tell(gossip *discovery.Gossip, now time.Time, peers []discovery.Peer) {
+	p := g.machine.Chosen()
+	if p == nil {
+		return
+	}
+	digest := p.Digest()
+	for _, peer := range peers {
+		if !peer.Alive || peer.Plan == digest || now.Sub(g.told[peer.Board]) < tellAgain {
+			continue
+		}
+		g.told[peer.Board] = now
+		g.send(gossip, g.chosen(p, g.config.Self.Board, peer.Board))
+	}
+	for board := range g.told {
+		if !slices.ContainsFunc(peers, func(p discovery.Peer) bool { return p.Board == board }) {
+			delete(g.told, board)
+		}
+	}
+}

@@ -1,0 +1,89 @@
+package agent
+
+import (
+	"context"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"muster/bootstrap"
+	"muster/systemd"
+)
+
+// idle is how long the loop sleeps when nothing wakes it: a net below the
+// events, and the beat of the watchdog.
+const idle = time.Second
+
+// loop observes, folds, decides and acts until ctx ends.
+func (a *Agent) loop(ctx context.Context) {
+	beat := idle
+	if every, err := systemd.WatchdogEvery(); err == nil && every > 0 {
+		beat = min(beat, every)
+	}
+	for {
+		a.follow(ctx)
+		now := time.Now()
+		a.state = bootstrap.Fold(a.state, a.observe(now))
+		action := bootstrap.Decide(a.state)
+		a.report(action)
+		a.state = a.state.Note(action)
+		a.publish(action)
+		a.act(ctx, action)
+		sleep := beat
+		if action.Again > 0 {
+			sleep = min(sleep, action.Again)
+		}
+		if !a.sleep(ctx, sleep) {
+			return
+		}
+	}
+}
+
+// sleep waits for whatever may change a decision. It is false when ctx ended.
+func (a *Agent) sleep(ctx context.Context, d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-timer.C:
+	case <-a.fleet.gossipEvents():
+	case <-a.fleet.watchEvents():
+	case n := <-a.runner.reports:
+		a.childNews(n)
+	case at, ok := <-a.fleet.addressEvents():
+		if !ok {
+			a.fleet.addresses = nil
+			break
+		}
+		a.fleet.move(ctx, a, at)
+	case m := <-a.fleet.messageEvents():
+		a.fleet.agree.receive(a.fleet.gossip, m)
+	}
+	return true
+}
+
+// report logs a decision when it changes, and only then. What it says may
+// change more often than why: that goes to systemd's status line.
+func (a *Agent) report(act bootstrap.Action) {
+	if err := a.notify.Ready(); err != nil {
+		a.log.Warn().Err(err).Msg("systemd does not hear that the agent is ready")
+	}
+	_ = a.notify.Alive() // without systemd there is nobody to hear it
+	_ = a.notify.Status(string(act.Why) + ": " + act.Say)
+	if act.Why == a.action.Why && act.Do == a.action.Do {
+		return
+	}
+	level := zerolog.InfoLevel
+	if act.Do == bootstrap.Hold {
+		level = zerolog.WarnLevel
+	}
+	e := a.log.WithLevel(level).Str("state", string(act.Why)).Str("do", string(act.Do))
+	if act.Hint != "" {
+		e = e.Str("hint", act.Hint)
+	}
+	if len(act.WaitsFor) > 0 {
+		e = e.Strs("waits_for", act.WaitsFor)
+	}
+	e.Msg(act.Say)
+}

@@ -1,0 +1,60 @@
+package agent
+
+import (
+	"fmt"
+
+	"muster/bootstrap"
+)
+
+// names gives every board of the fleet a name of its own: the plan's for a
+// founder, else the host name, with a piece of the board ID behind it where
+// two boards share one (every Raspberry Pi is called raspberrypi).
+func names(s bootstrap.State) map[string]string {
+	hosts := map[string]string{s.Self.ID: s.Self.Name}
+	for _, p := range s.Peers {
+		hosts[p.ID] = p.Name
+	}
+	out := map[string]string{}
+	taken := map[string]bool{}
+	if s.Plan != nil {
+		for _, f := range s.Plan.Founders {
+			out[f.Board], taken[f.Name] = f.Name, true
+		}
+	}
+	shared := map[string]int{}
+	for _, host := range hosts {
+		shared[host]++
+	}
+	for id, host := range hosts {
+		if out[id] != "" {
+			continue
+		}
+		if host == "" || shared[host] > 1 || taken[host] {
+			host = suffixed(host, id)
+		}
+		out[id] = host
+	}
+	return out
+}
+
+func suffixed(host, id string) string {
+	if host == "" {
+		host = "board"
+	}
+	return fmt.Sprintf("%s-%.6s", host, id)
+}
+
+// role is what this board is in the cluster, as far as it knows.
+func role(s bootstrap.State) string {
+	switch {
+	case s.Row == bootstrap.Removed, s.Row == bootstrap.Clone, s.Row == bootstrap.StaleData:
+		return "none"
+	case s.Disk.State == bootstrap.DiskMember && s.Etcd.Learner:
+		return "learner"
+	case s.Disk.State == bootstrap.DiskMember:
+		return "voter"
+	case s.Row == bootstrap.JoinStandby, s.Row == bootstrap.PlanKnowsMeNot:
+		return "standby"
+	}
+	return "none"
+}

@@ -1,0 +1,128 @@
+package agent
+
+import (
+	"cmp"
+	"slices"
+	"time"
+
+	"muster/bootstrap"
+	"muster/bootstrap/etcd"
+	"muster/discovery"
+	"muster/profiles"
+)
+
+// observe gathers what is known at this instant. It does no I/O of its own that
+// could block: what must be asked for was read beside the loop.
+func (a *Agent) observe(now time.Time) bootstrap.Observation {
+	o := bootstrap.Observation{
+		Now:  now,
+		Self: bootstrap.Self{ID: a.board.ID, Life: a.board.Life, Name: a.host, Patience: a.patience},
+		Want: bootstrap.Want{Problem: a.profile.problem},
+		Etcd: a.runner.facts(now),
+	}
+	if a.disk.State == bootstrap.DiskUnknown && a.runner.proc == bootstrap.ProcStopped {
+		a.inspect()
+	}
+	o.Disk = a.disk
+	o.Disk.Born, o.Disk.Intent = a.board.Born, a.board.Intent
+	f := a.fleet
+	if f == nil {
+		return o
+	}
+	p := f.profile
+	o.Want = bootstrap.Want{Cluster: p.Cluster, Boards: p.Boards, Voters: p.Voters,
+		Never: p.Founding == profiles.FoundingNever, ReplaceAfter: p.Heal.ReplaceAfter}
+	o.Self.PeerURL, o.Self.Trouble = f.peerURL(), f.trouble
+	if f.address.IsValid() {
+		o.Self.Address = f.address.String()
+	}
+	o.Plan, o.Founding = f.agree.machine.Chosen(), f.agree.status()
+	if f.gossip != nil {
+		o.Peers = peers(f.gossip.Peers())
+		o.Strangers = strangers(f.gossip.Sightings(), p.Fleet())
+		if s := f.gossip.Shadows(); len(s) > 0 {
+			o.Shadow = s[0].Address.String()
+		}
+	}
+	r := f.watch.read()
+	o.Cluster = bootstrap.Cluster{AsOf: r.listAt, ID: r.clusterID, Members: members(r.members)}
+	if o.Etcd.Proc == bootstrap.ProcRunning && a.runner.ready && !r.localAt.IsZero() {
+		o.Etcd.Quorum = bootstrap.QuorumLost
+		if r.local.Leader != "" {
+			o.Etcd.Quorum = bootstrap.QuorumHeld
+		}
+		o.Etcd.Leader = r.local.Leader == r.local.MemberID
+		o.Etcd.Learner = r.local.Learner
+	}
+	return o
+}
+
+// inspect reads the data directory of a stopped member.
+func (a *Agent) inspect() {
+	a.disk = bootstrap.Disk{Hardware: match(a.hardware.Matches(a.board.Fingerprints)), Owner: a.store.ownerMatch(a.board)}
+	d, err := etcd.Inspect(a.store.path("etcd"))
+	if err != nil {
+		a.disk.Why = err.Error()
+		return
+	}
+	a.disk.Why, a.disk.Cluster, a.disk.Member = d.Why, d.ClusterID, d.MemberID
+	switch d.State {
+	case etcd.DataUnknown:
+		a.disk.State = bootstrap.DiskUnknown
+	case etcd.DataEmpty:
+		a.disk.State = bootstrap.DiskEmpty
+	case etcd.DataUnborn:
+		a.disk.State = bootstrap.DiskUnborn
+	case etcd.DataMember:
+		a.disk.State = bootstrap.DiskMember
+	case etcd.DataDamaged:
+		a.disk.State = bootstrap.DiskDamaged
+	}
+	for _, m := range d.Members {
+		if m.ID == d.MemberID && len(m.PeerURLs) > 0 {
+			a.disk.PeerURL = m.PeerURLs[0]
+		}
+	}
+}
+
+func match(m discovery.Match) bootstrap.Match {
+	switch m {
+	case discovery.MatchSame:
+		return bootstrap.MatchSame
+	case discovery.MatchOther:
+		return bootstrap.MatchOther
+	}
+	return bootstrap.MatchUnknown
+}
+
+func peers(seen []discovery.Peer) []bootstrap.Peer {
+	out := make([]bootstrap.Peer, len(seen))
+	for i, p := range seen {
+		out[i] = bootstrap.Peer{ID: p.Board, Life: p.Life, Name: p.Name, Address: p.Address.String(), Alive: p.Alive, Since: p.Since,
+			Data: p.Data, Cluster: p.Cluster, PeerURL: p.PeerURL, Role: p.Role, Healthy: p.Healthy, Boards: p.Boards, Voters: p.Voters}
+	}
+	return out
+}
+
+// strangers are boards that announce our cluster's name with another secret.
+func strangers(seen []discovery.Sighting, f profiles.Fleet) []bootstrap.Stranger {
+	var out []bootstrap.Stranger
+	for _, s := range seen {
+		if s.Cluster == f.Cluster && s.Fingerprint != f.Fingerprint {
+			out = append(out, bootstrap.Stranger{Name: s.Name, Address: s.Address.String()})
+		}
+	}
+	slices.SortFunc(out, func(x, y bootstrap.Stranger) int { return cmp.Compare(x.Address, y.Address) })
+	return out
+}
+
+func members(list []etcd.Member) []bootstrap.Member {
+	out := make([]bootstrap.Member, len(list))
+	for i, m := range list {
+		out[i] = bootstrap.Member{ID: m.ID, Name: m.Name, Learner: m.Learner, Started: m.Started}
+		if len(m.PeerURLs) > 0 {
+			out[i].PeerURL = m.PeerURLs[0]
+		}
+	}
+	return out
+}

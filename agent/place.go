@@ -1,0 +1,86 @@
+package agent
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/user"
+	"path/filepath"
+	"strconv"
+
+	"muster/profiles"
+)
+
+// ForeignFleetError says that this board belongs to another fleet than a
+// profile is of: it has a plan or data of that fleet.
+type ForeignFleetError struct{ Has, Wants profiles.Fleet }
+
+func (e *ForeignFleetError) Error() string {
+	if e.Has.Cluster == e.Wants.Cluster {
+		return fmt.Sprintf("this board belongs to cluster %q with another secret (fingerprint %s, the profile's is %s)",
+			e.Has.Cluster, e.Has.Fingerprint, e.Wants.Fingerprint)
+	}
+	return fmt.Sprintf("this board belongs to cluster %q, the profile is of cluster %q", e.Has.Cluster, e.Wants.Cluster)
+}
+
+// ProfilePath is where the profile of a board lies.
+func ProfilePath(configDir string) string { return filepath.Join(configDir, "profile.yaml") }
+
+// SocketPath is the control socket of the agent with that run directory.
+func SocketPath(runDir string) string { return filepath.Join(runDir, "agent.sock") }
+
+// PlaceProfile validates the profile in file and puts it in place in configDir;
+// changed is false if it is there already. It returns profiles.Problems for a
+// bad profile, *ForeignFleetError if the board with that state directory
+// belongs to another fleet; then nothing was touched.
+func PlaceProfile(configDir, stateDir, file string) (changed bool, err error) {
+	p, err := profiles.Load(file)
+	if err != nil {
+		return false, err
+	}
+	var b boardRecord
+	if err := (&store{dir: stateDir}).read("board.json", &b); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return false, fmt.Errorf("which fleet does this board belong to: %w", err)
+	}
+	if b.Fleet != nil && *b.Fleet != p.Fleet() {
+		return false, &ForeignFleetError{Has: *b.Fleet, Wants: p.Fleet()}
+	}
+	data, err := os.ReadFile(file)
+	if err != nil {
+		return false, err
+	}
+	if p.SecretFile != "" && !filepath.IsAbs(p.SecretFile) {
+		// The path is meant from where the file lies now.
+		data = p.YAML(true)
+	}
+	target := ProfilePath(configDir)
+	if old, err := os.ReadFile(target); err == nil && bytes.Equal(old, data) {
+		return false, nil
+	}
+	if err := os.MkdirAll(configDir, 0o755); err != nil {
+		return false, fmt.Errorf("place profile: %w", err)
+	}
+	if err := writeWhole(target, data, 0o600); err != nil {
+		return false, fmt.Errorf("place profile: %w", err)
+	}
+	return true, letServiceRead(target)
+}
+
+// letServiceRead opens the profile to the service's group, where there is one:
+// a board without the package has no such group.
+func letServiceRead(path string) error {
+	group, err := user.LookupGroup("_muster")
+	if err != nil || os.Geteuid() != 0 {
+		return nil
+	}
+	gid, err := strconv.Atoi(group.Gid)
+	if err != nil {
+		return fmt.Errorf("group _muster: %w", err)
+	}
+	if err := errors.Join(os.Chown(path, 0, gid), os.Chmod(path, 0o640)); err != nil {
+		return fmt.Errorf("place profile: %w", err)
+	}
+	return nil
+}

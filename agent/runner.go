@@ -1,0 +1,192 @@
+package agent
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"sync"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"muster/bootstrap"
+	"muster/bootstrap/etcd"
+)
+
+const (
+	// barrierWait is how long a founder waits for the first one's server. etcd
+	// probes its peers one by one, a second each, when their port is bound and
+	// not yet served (v3.7.3 server/etcdserver/cluster_util.go
+	// isMemberBootstrapped); with the barrier nobody meets such a port.
+	barrierWait = 3 * time.Second
+	barrierPoll = 15 * time.Millisecond
+	// A child that dies is started again after 1 s, 2 s, 4 s … at most 1 min.
+	backoffFirst = time.Second
+	backoffMost  = time.Minute
+	// childGrace is how long an ordered child may take: handing over leadership
+	// takes at most 2 s.
+	childGrace = 8 * time.Second
+)
+
+// childReport is news of the child, for the loop.
+type childReport struct {
+	spawned *etcd.Child
+	event   etcd.Event
+	exit    *etcd.Exit
+	err     error // it could not be started at all
+}
+
+// runner owns the etcd child of this board. Its fields belong to the loop;
+// what happens beside the loop comes back through reports.
+type runner struct {
+	argv    []string
+	log     zerolog.Logger
+	reports chan childReport
+
+	proc    bootstrap.ProcState
+	config  etcd.Config // of the present or last child
+	child   *etcd.Child
+	ready   bool
+	crashes int
+	last    etcd.Exit
+	retryAt time.Time
+
+	cancel  context.CancelFunc
+	workers sync.WaitGroup
+}
+
+func newRunner(argv []string, log zerolog.Logger) *runner {
+	return &runner{argv: argv, log: log, reports: make(chan childReport, 8), proc: bootstrap.ProcStopped, cancel: func() {}}
+}
+
+// start begins to start a child and returns. If barrier is not empty it waits
+// until the server behind that peer URL answers, or barrierWait.
+func (r *runner) start(ctx context.Context, c etcd.Config, barrier string) {
+	ctx, r.cancel = context.WithCancel(ctx)
+	r.proc, r.config, r.ready = bootstrap.ProcStarting, c, false
+	r.workers.Go(func() {
+		if barrier != "" {
+			waitFor(ctx, barrier, etcd.TLSFiles{CA: c.CA, Cert: c.Cert, Key: c.Key})
+		}
+		if ctx.Err() != nil {
+			r.reports <- childReport{err: context.Cause(ctx)}
+			return
+		}
+		child, err := etcd.Spawn(r.argv, c, r.log)
+		if err != nil {
+			r.reports <- childReport{err: err}
+			return
+		}
+		r.reports <- childReport{spawned: child}
+		for e := range child.Events() {
+			if e.Kind != etcd.EventStopped {
+				r.reports <- childReport{event: e}
+			}
+		}
+		<-child.Done()
+		exit := child.Exit()
+		r.reports <- childReport{exit: &exit}
+	})
+}
+
+// waitFor polls a peer port until its server answers.
+func waitFor(ctx context.Context, peerURL string, files etcd.TLSFiles) {
+	ctx, cancel := context.WithTimeout(ctx, barrierWait)
+	defer cancel()
+	tick := time.NewTicker(barrierPoll)
+	defer tick.Stop()
+	for {
+		if _, err := etcd.Probe(ctx, peerURL, files); err == nil {
+			return
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+	}
+}
+
+// note takes a report into the runner's state. started says that the IDs of a
+// child are known for the first time, ended that it is gone.
+func (r *runner) note(now time.Time, n childReport) (started, ended bool) {
+	switch {
+	case n.spawned != nil:
+		r.child = n.spawned
+	case n.err != nil:
+		r.crashed(now, etcd.Exit{Kind: etcd.ExitStartError, Code: -1, LastWords: n.err.Error()})
+		return false, true
+	case n.exit != nil:
+		r.child = nil
+		if n.exit.Kind == etcd.ExitOrdered {
+			r.proc, r.last, r.ready = bootstrap.ProcStopped, *n.exit, false
+		} else {
+			r.crashed(now, *n.exit)
+		}
+		return false, true
+	case n.event.Kind == etcd.EventStarted:
+		r.proc = bootstrap.ProcRunning
+		return true, false
+	case n.event.Kind == etcd.EventReady:
+		r.ready, r.crashes = true, 0
+		r.log.Info().Str("member_id", n.event.MemberID).Str("cluster_id", n.event.ClusterID).Msg("etcd is ready")
+	}
+	return false, false
+}
+
+// crashed counts an end without an order and sets when to try again.
+func (r *runner) crashed(now time.Time, e etcd.Exit) {
+	r.crashes++
+	wait := backoffMost
+	if r.crashes < 7 {
+		wait = min(backoffFirst<<(r.crashes-1), backoffMost)
+	}
+	// Jitter, so that boards that crash together do not start together for ever.
+	wait += rand.N(wait / 4)
+	r.proc, r.last, r.ready, r.retryAt = bootstrap.ProcBackoff, e, false, now.Add(wait)
+	r.log.Warn().Str("exit", e.Kind.String()).Str("last_words", e.LastWords).Int("crashes", r.crashes).
+		Dur("again_in_ms", wait).Msg("etcd ended by itself")
+}
+
+// facts are what Decide sees of the child. A back-off that is over is a child
+// that may be started.
+func (r *runner) facts(now time.Time) bootstrap.Etcd {
+	f := bootstrap.Etcd{Proc: r.proc, Crashes: r.crashes, RetryAt: r.retryAt}
+	if r.crashes > 0 {
+		f.LastWords = fmt.Sprintf("%s (%s)", r.last.LastWords, r.last.Kind)
+	}
+	if f.Proc == bootstrap.ProcBackoff && !now.Before(r.retryAt) {
+		f.Proc = bootstrap.ProcStopped
+	}
+	if f.Proc == bootstrap.ProcRunning && !r.ready {
+		// etcd is ready only when its raft group has a leader (v3.7.3
+		// server/etcdserver/server.go publishV3).
+		f.Quorum = bootstrap.QuorumLost
+	}
+	return f
+}
+
+// stop ends the child in order, or kills it after childGrace, and waits for
+// everything that start began.
+func (r *runner) stop() error {
+	r.cancel()
+	var err error
+	done := make(chan struct{})
+	go func() { r.workers.Wait(); close(done) }()
+	for {
+		if r.child != nil {
+			ctx, cancel := context.WithTimeout(context.Background(), childGrace)
+			err = r.child.Stop(ctx)
+			cancel()
+			r.child = nil
+		}
+		select {
+		case <-done:
+			return err
+		case n := <-r.reports:
+			if n.spawned != nil {
+				r.child = n.spawned
+			}
+		}
+	}
+}

@@ -1,0 +1,158 @@
+package agent
+
+import (
+	"crypto/rand"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"golang.org/x/sys/unix"
+
+	"muster/bootstrap"
+	"muster/bootstrap/founding"
+	"muster/discovery"
+	"muster/profiles"
+)
+
+// ErrSecondAgent says that another agent works on the same state directory.
+// Two of them could run one data directory twice.
+var ErrSecondAgent = errors.New("another agent runs on this state directory")
+
+// boardRecord is board.json: who this board is and how far its life has come.
+type boardRecord struct {
+	ID           string                  `json:"id"`
+	Fingerprints []discovery.Fingerprint `json:"fingerprints"`
+	Life         string                  `json:"life"`
+	// Seq rises with each start and each change of address.
+	Seq uint64 `json:"seq"`
+	// Fleet is the fleet that this board has a plan or data of.
+	Fleet *profiles.Fleet `json:"fleet,omitempty"`
+	// Born says that a member of this life was started: from then on an empty
+	// directory is a loss, not a beginning.
+	Born   bool             `json:"born"`
+	Intent bootstrap.Intent `json:"intent,omitzero"`
+}
+
+// foundingRecord is founding.json: what this board promised, and the plan once
+// it was chosen.
+type foundingRecord struct {
+	Generation uint64          `json:"generation"`
+	Record     founding.Record `json:"record"`
+}
+
+// owner is owner.json inside the data directory: who made it.
+type owner struct {
+	Board        string                  `json:"board"`
+	Life         string                  `json:"life"`
+	Fingerprints []discovery.Fingerprint `json:"fingerprints"`
+}
+
+// store is the state directory. All files in it are written whole.
+type store struct {
+	dir  string
+	lock *os.File
+}
+
+// openStore makes the directory if need be and locks it for this process; the
+// kernel gives the lock back however the process ends.
+func openStore(dir string) (*store, error) {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, fmt.Errorf("state directory: %w", err)
+	}
+	lock, err := os.OpenFile(filepath.Join(dir, "lock"), os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("state directory: %w", err)
+	}
+	if err := unix.Flock(int(lock.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
+		lock.Close()
+		if errors.Is(err, unix.EWOULDBLOCK) {
+			return nil, fmt.Errorf("%w: %s", ErrSecondAgent, dir)
+		}
+		return nil, fmt.Errorf("lock state directory %s: %w", dir, err)
+	}
+	return &store{dir: dir, lock: lock}, nil
+}
+
+func (s *store) close() error { return s.lock.Close() }
+
+func (s *store) path(name ...string) string {
+	return filepath.Join(append([]string{s.dir}, name...)...)
+}
+
+// board reads board.json, or begins a new board on this hardware.
+func (s *store) board(hw discovery.Hardware) (boardRecord, error) {
+	var b boardRecord
+	err := s.read("board.json", &b)
+	if errors.Is(err, fs.ErrNotExist) {
+		b = boardRecord{ID: hw.BoardID(), Fingerprints: hw.Fingerprints, Life: newLife()}
+		return b, s.write("board.json", b)
+	}
+	if err == nil && (b.ID == "" || b.Life == "") {
+		err = errors.New("board.json: no ID or no life in it")
+	}
+	return b, err
+}
+
+func (s *store) read(name string, into any) error {
+	b, err := os.ReadFile(s.path(name))
+	if err != nil {
+		return err
+	}
+	if err := json.Unmarshal(b, into); err != nil {
+		return fmt.Errorf("%s is damaged: %w", s.path(name), err)
+	}
+	return nil
+}
+
+func (s *store) write(name string, v any) error {
+	b, err := json.MarshalIndent(v, "", "  ")
+	if err != nil {
+		return fmt.Errorf("encode %s: %w", name, err)
+	}
+	return writeWhole(s.path(name), append(b, '\n'), 0o600)
+}
+
+// ownerMatch compares owner.json of the data directory with this board and
+// life. What cannot be read stays unknown.
+func (s *store) ownerMatch(b boardRecord) bootstrap.Match {
+	var o owner
+	switch err := s.read(filepath.Join("etcd", "owner.json"), &o); {
+	case err != nil:
+		return bootstrap.MatchUnknown
+	case o.Board == b.ID && o.Life == b.Life:
+		return bootstrap.MatchSame
+	}
+	return bootstrap.MatchOther
+}
+
+// claim makes the data directory and signs it, before etcd writes into it.
+func (s *store) claim(b boardRecord) error {
+	if err := os.MkdirAll(s.path("etcd"), 0o700); err != nil {
+		return fmt.Errorf("data directory: %w", err)
+	}
+	return s.write(filepath.Join("etcd", "owner.json"), owner{Board: b.ID, Life: b.Life, Fingerprints: b.Fingerprints})
+}
+
+// setAside renames the data directory into the archive. Nothing is deleted.
+func (s *store) setAside(name string) error {
+	if err := os.MkdirAll(s.path("archive"), 0o700); err != nil {
+		return fmt.Errorf("archive: %w", err)
+	}
+	if err := os.Rename(s.path("etcd"), s.path("archive", name)); err != nil {
+		return fmt.Errorf("set data directory aside: %w", err)
+	}
+	return errors.Join(syncDir(s.path("archive")), syncDir(s.dir))
+}
+
+func newLife() string { return randomHex(8) }
+
+// randomHex draws n random bytes. crypto/rand.Read never fails (Go 1.24).
+func randomHex(n int) string {
+	b := make([]byte, n)
+	rand.Read(b)
+	return hex.EncodeToString(b)
+}

@@ -1,0 +1,133 @@
+package agent
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"muster/bootstrap"
+	"muster/discovery"
+)
+
+func newStore(t *testing.T) *store {
+	t.Helper()
+	s, err := openStore(filepath.Join(t.TempDir(), "state"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { s.close() })
+	return s
+}
+
+func TestSecondAgentIsRefused(t *testing.T) {
+	s := newStore(t)
+	if _, err := openStore(s.dir); !errors.Is(err, ErrSecondAgent) || !strings.Contains(err.Error(), s.dir) {
+		t.Errorf("got %v, want ErrSecondAgent naming %s", err, s.dir)
+	}
+	s.close()
+	again, err := openStore(s.dir)
+	if err != nil {
+		t.Fatalf("after the first ended: %v", err)
+	}
+	again.close()
+}
+
+func TestBoardIsBornOnce(t *testing.T) {
+	s, hw := newStore(t), discovery.Labelled("one")
+	first, err := s.board(hw)
+	if err != nil || first.ID != hw.BoardID() || len(first.Life) != 16 {
+		t.Fatalf("got %+v, %v", first, err)
+	}
+	// The identity on disk stays, whatever hardware it is read on: whether it
+	// matches is a fact for the decision.
+	second, err := s.board(discovery.Labelled("two"))
+	if err != nil || second.ID != first.ID || second.Life != first.Life {
+		t.Errorf("got %+v, %v; want %+v", second, err, first)
+	}
+}
+
+func TestDamagedBoardIsAnError(t *testing.T) {
+	for name, content := range map[string]string{"half": `{"id": "12`, "empty": "", "no life": `{"id":"12"}`} {
+		t.Run(name, func(t *testing.T) {
+			s := newStore(t)
+			if err := os.WriteFile(s.path("board.json"), []byte(content), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			if b, err := s.board(discovery.Labelled("one")); err == nil {
+				t.Errorf("a new identity was made over a damaged one: %+v", b)
+			}
+		})
+	}
+}
+
+func TestOwnerOfTheData(t *testing.T) {
+	s := newStore(t)
+	b := boardRecord{ID: "a", Life: "a1"}
+	if got := s.ownerMatch(b); got != bootstrap.MatchUnknown {
+		t.Errorf("without a data directory: %v", got)
+	}
+	if err := s.claim(b); err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct {
+		board boardRecord
+		want  bootstrap.Match
+	}{{b, bootstrap.MatchSame}, {boardRecord{ID: "a", Life: "a2"}, bootstrap.MatchOther}, {boardRecord{ID: "b", Life: "a1"}, bootstrap.MatchOther}} {
+		if got := s.ownerMatch(tt.board); got != tt.want {
+			t.Errorf("%+v: got %v, want %v", tt.board, got, tt.want)
+		}
+	}
+}
+
+func TestSetAsideKeepsEverything(t *testing.T) {
+	s := newStore(t)
+	if err := s.claim(boardRecord{ID: "a", Life: "a1"}); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.setAside("unborn-1"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(s.path("etcd")); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("the directory is still in the way: %v", err)
+	}
+	if _, err := os.Stat(s.path("archive", "unborn-1", "owner.json")); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestWriteWholeLeavesTheOldFileWhenItFails(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "board.json")
+	if err := writeWhole(path, []byte("old"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	// A directory where the temporary file belongs, and not an empty one.
+	if err := os.MkdirAll(filepath.Join(path+".tmp", "in the way"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := writeWhole(path, []byte("new"), 0o600); err == nil {
+		t.Error("the write is said to have worked")
+	}
+	if b, err := os.ReadFile(path); err != nil || string(b) != "old" {
+		t.Errorf("left %q, %v; want the old file", b, err)
+	}
+}
+
+func TestWriteWholeReplacesALeftOver(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "board.json")
+	if err := os.WriteFile(path+".tmp", []byte("half of a longer content"), 0o444); err != nil {
+		t.Fatal(err)
+	}
+	if err := writeWhole(path, []byte("new"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	info, err := os.Stat(path)
+	if err != nil || info.Mode() != 0o600 || info.Size() != 3 {
+		t.Errorf("got %v, %v", info, err)
+	}
+	if left, _ := filepath.Glob(path + ".*"); len(left) > 0 {
+		t.Errorf("left behind: %v", left)
+	}
+}

@@ -1,0 +1,177 @@
+package agent
+
+import (
+	"context"
+	"slices"
+	"sync"
+	"time"
+
+	"muster/bootstrap/etcd"
+)
+
+// How often the cluster is read: quickly until it has answered once, then
+// slowly; a standby asks a member over the network and asks seldom.
+const (
+	watchSoon    = 150 * time.Millisecond
+	watchMember  = 2 * time.Second
+	watchStandby = 5 * time.Second
+)
+
+// target is what the watch reads: set by the loop.
+type target struct {
+	local     string   // client URL of this board's ready member; "" none
+	endpoints []string // client URLs of members, local first
+	files     etcd.TLSFiles
+}
+
+func (t target) equal(o target) bool {
+	return t.local == o.local && t.files == o.files && slices.Equal(t.endpoints, o.endpoints)
+}
+
+// reading is what one round found. Zero times mean that the read failed.
+type reading struct {
+	listAt    time.Time
+	clusterID string
+	members   []etcd.Member
+	localAt   time.Time
+	local     etcd.Status
+	err       error
+}
+
+// watch reads the member list and this board's own member, beside the loop and
+// bounded, again and again. It keeps the last good list: its age is a fact.
+type watch struct {
+	mu     sync.Mutex
+	target target
+	last   reading
+
+	kick    chan struct{} // the target changed
+	changed chan struct{} // something was read that differs
+
+	client *etcd.Client // owned by run
+	dialed target
+}
+
+func newWatch() *watch {
+	return &watch{kick: make(chan struct{}, 1), changed: make(chan struct{}, 1)}
+}
+
+// aim sets what is read.
+func (w *watch) aim(t target) {
+	w.mu.Lock()
+	same := w.target.equal(t)
+	w.target = t
+	w.mu.Unlock()
+	if !same {
+		poke(w.kick)
+	}
+}
+
+func (w *watch) aimed() target {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.target
+}
+
+func (w *watch) read() reading {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.last
+}
+
+// run reads until ctx ends.
+func (w *watch) run(ctx context.Context) {
+	defer func() {
+		if w.client != nil {
+			w.client.Close()
+		}
+	}()
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-w.kick:
+		case <-timer.C:
+		}
+		w.mu.Lock()
+		t := w.target
+		w.mu.Unlock()
+		if len(t.endpoints) == 0 {
+			w.publish(reading{})
+			timer.Reset(watchStandby)
+			continue
+		}
+		r := w.round(ctx, t)
+		w.publish(r)
+		switch {
+		case r.listAt.IsZero():
+			timer.Reset(watchSoon)
+		case t.local != "":
+			timer.Reset(watchMember)
+		default:
+			timer.Reset(watchStandby)
+		}
+	}
+}
+
+func (w *watch) round(ctx context.Context, t target) (r reading) {
+	if w.client == nil || !w.dialed.equal(t) {
+		if w.client != nil {
+			w.client.Close()
+			w.client = nil
+		}
+		c, err := etcd.Dial(etcd.ClientConfig{Endpoints: t.endpoints, CA: t.files.CA, Cert: t.files.Cert, Key: t.files.Key})
+		if err != nil {
+			return reading{err: err}
+		}
+		w.client, w.dialed = c, t
+	}
+	// The age of an answer counts from before the question.
+	asked := time.Now()
+	if t.local != "" {
+		if s, err := w.client.Status(ctx, t.local); err == nil {
+			r.localAt, r.local = asked, s
+		} else {
+			r.err = err
+		}
+	}
+	asked = time.Now()
+	list, err := w.client.Members(ctx)
+	if err != nil {
+		r.err = err
+		return r
+	}
+	r.listAt, r.clusterID, r.members = asked, list.ClusterID, list.Members
+	return r
+}
+
+// publish keeps the last good list and wakes the loop if something is new.
+func (w *watch) publish(r reading) {
+	w.mu.Lock()
+	old := w.last
+	if r.listAt.IsZero() {
+		r.listAt, r.clusterID, r.members = old.listAt, old.clusterID, old.members
+	}
+	w.last = r
+	w.mu.Unlock()
+	if old.listAt.IsZero() != r.listAt.IsZero() || old.localAt.IsZero() != r.localAt.IsZero() ||
+		old.local.Leader != r.local.Leader || old.local.Learner != r.local.Learner || !sameMembers(old.members, r.members) {
+		poke(w.changed)
+	}
+}
+
+func sameMembers(a, b []etcd.Member) bool {
+	return slices.EqualFunc(a, b, func(x, y etcd.Member) bool {
+		return x.ID == y.ID && x.Name == y.Name && x.Learner == y.Learner && x.Started == y.Started &&
+			slices.Equal(x.PeerURLs, y.PeerURLs) && slices.Equal(x.ClientURLs, y.ClientURLs)
+	})
+}
+
+func poke(c chan struct{}) {
+	select {
+	case c <- struct{}{}:
+	default:
+	}
+}

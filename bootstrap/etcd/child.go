@@ -1,0 +1,205 @@
+package etcd
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"strings"
+	"sync"
+	"syscall"
+
+	"github.com/rs/zerolog"
+)
+
+// EventKind is what a child reports about itself.
+type EventKind string
+
+// The events of a child, in this order, each at most once.
+const (
+	EventStarted EventKind = "started" // peers are served and the IDs are known; no quorum yet
+	EventReady   EventKind = "ready"   // there is a leader and a quorum: clients are served
+	EventStopped EventKind = "stopped" // it has ended; always the last one
+)
+
+// Event is one report of a child.
+type Event struct {
+	Kind EventKind
+	// MemberID and ClusterID come with started and ready.
+	MemberID, ClusterID string
+	// Why comes with stopped, in words; Child.Exit has it in full.
+	Why string
+}
+
+// Child is a running etcd.
+type Child struct {
+	cmd    *exec.Cmd
+	stdin  io.WriteCloser
+	events chan Event
+	done   chan struct{}
+	relay  *relay
+
+	mu      sync.Mutex
+	ordered bool
+	exit    Exit
+}
+
+// Spawn starts argv as a child and feeds it with c. argv must run [Serve]. The
+// child gets a process group of its own, so that a Ctrl-C is the parent's alone,
+// and an environment without what etcd or the service manager would take for
+// theirs. Its log lines go to log. A child lives until it ends by itself, Stop
+// is called, or this process ends.
+//
+// No parent-death signal is asked for: Linux sends it when the thread that
+// started the child ends, and Go's threads come and go.
+func Spawn(argv []string, c Config, log zerolog.Logger) (*Child, error) {
+	if len(argv) == 0 {
+		return nil, errors.New("start etcd: no command")
+	}
+	if c.LogLevel == "" {
+		c.LogLevel = childLevel(log)
+	}
+	config, err := json.Marshal(c)
+	if err != nil {
+		return nil, fmt.Errorf("start etcd: %w", err)
+	}
+	cmd := exec.Command(argv[0], argv[1:]...)
+	cmd.Env = childEnv(os.Environ())
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	stdin, err := cmd.StdinPipe()
+	if err != nil {
+		return nil, fmt.Errorf("start etcd: %w", err)
+	}
+	stdout, err := cmd.StdoutPipe()
+	if err != nil {
+		return nil, fmt.Errorf("start etcd: %w", err)
+	}
+	stderr, err := cmd.StderrPipe()
+	if err != nil {
+		return nil, fmt.Errorf("start etcd: %w", err)
+	}
+	if err := cmd.Start(); err != nil {
+		return nil, fmt.Errorf("start etcd: %w", err)
+	}
+	ch := &Child{
+		cmd: cmd, stdin: stdin, relay: newRelay(log),
+		// Room for every event that can come, so that nobody has to listen.
+		events: make(chan Event, 3), done: make(chan struct{}),
+	}
+	go ch.own(stdout, stderr)
+	// It is far smaller than a pipe's buffer. If the child is dead already, its
+	// exit tells more than this error.
+	_, _ = stdin.Write(config)
+	return ch, nil
+}
+
+// own is the child's owner: it reads what the child says, waits for its end and
+// closes done.
+func (c *Child) own(stdout, stderr io.Reader) {
+	var readers sync.WaitGroup
+	readers.Go(func() { lines(stdout, c.hear) })
+	readers.Go(func() { lines(stderr, c.relay.line) })
+	// Wait closes the pipes, so all must be read before.
+	readers.Wait()
+	_ = c.cmd.Wait() // the process state tells it all
+	words, crashed := c.relay.lastWords()
+
+	c.mu.Lock()
+	c.exit = exitOf(c.cmd.ProcessState, c.ordered, crashed, words)
+	exit := c.exit
+	c.mu.Unlock()
+	c.events <- Event{Kind: EventStopped, Why: exit.String()}
+	close(c.events)
+	close(c.done)
+}
+
+// hear takes one line of the child's standard output.
+func (c *Child) hear(line []byte) {
+	var m message
+	if err := json.Unmarshal(line, &m); err != nil {
+		c.relay.line(line)
+		return
+	}
+	switch m.Event {
+	case EventStarted, EventReady:
+		if m.Event == EventReady {
+			c.relay.enter(serving)
+		}
+		// The last place is for stopped: a child that repeats itself must not
+		// make own wait for a reader.
+		if len(c.events) < cap(c.events)-1 {
+			c.events <- Event{Kind: m.Event, MemberID: m.Member, ClusterID: m.Cluster}
+		}
+	case EventStopped:
+		c.relay.final(m.Why)
+	}
+}
+
+// Events has room for all events, so a child never waits for its reader; it is
+// closed after EventStopped.
+func (c *Child) Events() <-chan Event { return c.events }
+
+// Done is closed when the child has ended and Exit is known.
+func (c *Child) Done() <-chan struct{} { return c.done }
+
+// Exit is how the child ended; before Done its Kind is ExitUnknown.
+func (c *Child) Exit() Exit {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.exit
+}
+
+// PID is the child's process ID. It is not valid after Done.
+func (c *Child) PID() int { return c.cmd.Process.Pid }
+
+// Stop orders the child to hand over its leadership and to end, which takes
+// 2 s at most, and waits for that. If ctx ends before, the child is killed. It
+// returns nil when the child has ended by the order (or had ended before), and
+// the cause of ctx when it had to be killed. It may be called any number of
+// times and at once.
+func (c *Child) Stop(ctx context.Context) error {
+	c.mu.Lock()
+	first := !c.ordered
+	c.ordered = true
+	c.mu.Unlock()
+	if first {
+		c.relay.enter(ending)
+		if err := c.cmd.Process.Signal(syscall.SIGTERM); err != nil && !errors.Is(err, os.ErrProcessDone) {
+			// The end of its input is the same order.
+			_ = c.stdin.Close()
+		}
+	}
+	select {
+	case <-c.done:
+		return nil
+	case <-ctx.Done():
+	}
+	err := c.cmd.Process.Kill()
+	if err != nil && !errors.Is(err, os.ErrProcessDone) {
+		return fmt.Errorf("kill etcd: %w", err)
+	}
+	<-c.done
+	return fmt.Errorf("stop etcd: killed: %w", context.Cause(ctx))
+}
+
+// childEnv removes what would change the child: etcd reads ETCD_ variables,
+// its peer transport takes proxies from the environment, and the service
+// manager's channel belongs to the parent alone.
+func childEnv(environ []string) []string {
+	var env []string
+	for _, v := range environ {
+		name, _, _ := strings.Cut(v, "=")
+		switch upper := strings.ToUpper(name); {
+		case strings.HasPrefix(name, "ETCD_"),
+			upper == "HTTP_PROXY", upper == "HTTPS_PROXY", upper == "ALL_PROXY",
+			name == "NOTIFY_SOCKET",
+			strings.HasPrefix(name, "WATCHDOG_"), strings.HasPrefix(name, "LISTEN_"):
+		default:
+			env = append(env, v)
+		}
+	}
+	return env
+}

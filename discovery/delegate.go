@@ -1,0 +1,80 @@
+package discovery
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/hashicorp/memberlist"
+	"github.com/rs/zerolog"
+)
+
+// delegate is what memberlist calls. None of it may block: memberlist holds its
+// locks, or reads datagrams, meanwhile.
+type delegate struct{ g *Gossip }
+
+var (
+	_ memberlist.Delegate         = delegate{}
+	_ memberlist.EventDelegate    = delegate{}
+	_ memberlist.ConflictDelegate = delegate{}
+)
+
+func (d delegate) NodeMeta(int) []byte {
+	d.g.mu.Lock()
+	defer d.g.mu.Unlock()
+	return d.g.encoded
+}
+
+func (d delegate) NotifyMsg(b []byte) { d.g.receive(b, false) }
+
+func (d delegate) GetBroadcasts(int, int) [][]byte { return nil }
+
+func (d delegate) LocalState(bool) []byte {
+	d.g.mu.Lock()
+	defer d.g.mu.Unlock()
+	if d.g.shared == nil {
+		return nil
+	}
+	return frame(d.g.config.Card.Board, d.g.shared)
+}
+
+func (d delegate) MergeRemoteState(b []byte, _ bool) {
+	if len(b) > 0 {
+		d.g.receive(b, true)
+	}
+}
+
+func (d delegate) NotifyJoin(n *memberlist.Node) { d.g.seen(n) }
+
+func (d delegate) NotifyUpdate(n *memberlist.Node) { d.g.seen(n) }
+
+func (d delegate) NotifyLeave(n *memberlist.Node) {
+	if d.g.view.gone(n.Name) {
+		d.g.viewChanged()
+	}
+}
+
+func (d delegate) NotifyConflict(existing, other *memberlist.Node) {
+	d.g.bridge.line(zerolog.WarnLevel, fmt.Sprintf("gossip name %q at %s is claimed by %s as well",
+		cut(existing.Name, 80), existing.Address(), other.Address()))
+}
+
+// frameVersion is the first byte of every message of ours.
+const frameVersion = 1
+
+var errFrame = errors.New("not a message of a board")
+
+// frame puts version and sender before a payload.
+func frame(board string, payload []byte) []byte {
+	b := make([]byte, 0, 1+len(board)+len(payload))
+	b = append(b, frameVersion)
+	b = append(b, board...)
+	return append(b, payload...)
+}
+
+// unframe takes apart what frame made. The payload is a copy: memberlist reuses the buffer.
+func unframe(b []byte) (board string, payload []byte, err error) {
+	if len(b) < 1+16 || b[0] != frameVersion || !isBoardID(string(b[1:17])) {
+		return "", nil, errFrame
+	}
+	return string(b[1:17]), append([]byte{}, b[17:]...), nil
+}
