@@ -65,7 +65,7 @@ func (a *Agent) inspect() {
 		a.disk.Why = err.Error()
 		return
 	}
-	a.disk.Why, a.disk.Cluster, a.disk.Member = d.Why, d.ClusterID, d.MemberID
+	a.disk.Why, a.disk.Cluster, a.disk.Member, a.disk.Unlogged = d.Why, d.ClusterID, d.MemberID, d.Unlogged
 	switch d.State {
 	case etcd.DataUnknown:
 		a.disk.State = bootstrap.DiskUnknown

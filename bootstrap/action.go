@@ -28,7 +28,7 @@ type Action struct {
 
 	Boards []string       // Propose: whom to ask
 	Plan   *founding.Plan // Start: found from this plan; nil: restart from the data
-	Clear  bool           // Start: an unborn directory is in the way and is set aside first
+	Clear  bool           // Start: an unfinished directory is in the way and is set aside first
 
 	Again time.Duration // look again after this long even if nothing changes; 0: no need
 }

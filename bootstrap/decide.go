@@ -48,7 +48,7 @@ func Decide(s State) Action {
 			"give one of the two an identity of its own (--identity), or remove the copied state directory")
 	case s.Order == OrderLeave:
 		return hold(Leave, "this board was asked to leave, which this version does not do yet", "")
-	case s.Disk.State == DiskDamaged:
+	case s.Disk.State == DiskDamaged && !unfinished(s.Disk):
 		return hold(Damaged, "the data directory is damaged: "+orUnknown(s.Disk.Why),
 			"it is kept as it is; this version does not set it aside by itself")
 	case s.Disk.Born && s.Disk.State != DiskMember:
@@ -106,8 +106,15 @@ func resume(s State) Action {
 		return noAddress()
 	}
 	a := start(s, Resume, "the first start from the plan was begun before and is made again")
-	a.Clear = a.Do == Start && s.Disk.State == DiskUnborn
+	a.Clear = a.Do == Start && s.Disk.State != DiskEmpty
 	return a
+}
+
+// unfinished says that what is on disk is left of a first start which this
+// board began and which never got as far as a log: the member in it answered
+// nobody.
+func unfinished(d Disk) bool {
+	return d.Intent.Do == IntentFound && !d.Born && (d.State == DiskUnborn || d.State == DiskDamaged && d.Unlogged)
 }
 
 // start founds from the plan, or waits while the child is busy.

@@ -181,6 +181,10 @@ func TestDecide(t *testing.T) {
 		{"resume clears what is unborn", empty, func(s *State) {
 			s.Plan, s.Disk.Intent, s.Disk.State = plan(), Intent{IntentFound, plan().Digest()}, DiskUnborn
 		}, Start, "made again"},
+		{"resume clears a database cut off", empty, func(s *State) {
+			s.Plan, s.Disk = plan(), Disk{State: DiskDamaged, Unlogged: true, Intent: Intent{IntentFound, plan().Digest()}}
+		}, Start, "made again"},
+		{"damaged without our intent", empty, func(s *State) { s.Plan, s.Disk = plan(), Disk{State: DiskDamaged, Unlogged: true} }, Hold, "damaged"},
 		{"resume without the plan", empty, func(s *State) { s.Disk.Intent = Intent{IntentFound, "x"} }, Hold, "not known here any more"},
 		{"resume unknown", empty, func(s *State) { s.Disk.Intent = Intent{Do: "dance"} }, Hold, "this version does not know"},
 		{"restart after the intent is done", voter, func(s *State) {
@@ -209,14 +213,16 @@ func TestDecide(t *testing.T) {
 	}
 }
 
-func TestResumeClearsOnlyTheUnborn(t *testing.T) {
+func TestResumeClearsOnlyTheUnfinished(t *testing.T) {
 	s := empty()
 	s.Plan, s.Disk.Intent = plan(), Intent{IntentFound, plan().Digest()}
 	if Decide(s).Clear {
 		t.Error("an empty directory would be set aside")
 	}
-	s.Disk.State = DiskUnborn
-	if !Decide(s).Clear {
-		t.Error("an unborn directory is in the way and stays")
+	for _, d := range []Disk{{State: DiskUnborn}, {State: DiskDamaged, Unlogged: true}} {
+		s.Disk.State, s.Disk.Unlogged = d.State, d.Unlogged
+		if !Decide(s).Clear {
+			t.Errorf("%+v is in the way and stays", d)
+		}
 	}
 }

@@ -78,6 +78,7 @@ const (
 // etcd.
 type Disk struct {
 	State    DiskState
+	Unlogged bool   // damaged: no log and no readable database, as after a first start that was cut off
 	Why      string // what is damaged or could not be read
 	Cluster  string // cluster ID in the log, hex
 	Member   string // member ID in the log, hex

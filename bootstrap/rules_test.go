@@ -46,7 +46,8 @@ func broken(s State, a Action) []string {
 	rule(a.Do != Hold || a.Hint != "" || a.Why == Leave || a.Why == Resume, "a hold says what would help")
 	rule(!changes || s.Want.Cluster != "", "nothing is done without a profile")
 	rule(!changes || s.Disk.State != DiskUnknown, "nothing rests on a disk that could not be read")
-	rule(!changes || s.Disk.State != DiskDamaged, "damaged data is not started, nor founded over")
+	ownUnfinished := s.Disk.Intent.Do == IntentFound && !s.Disk.Born && (s.Disk.State == DiskUnborn || s.Disk.State == DiskDamaged && s.Disk.Unlogged)
+	rule(!changes || s.Disk.State != DiskDamaged || ownUnfinished, "damaged data is not started, nor founded over")
 	rule(!changes || s.Disk.Hardware != MatchOther, "a copied identity does nothing")
 	rule(!changes || s.Disk.Owner != MatchOther, "the data of another board or life is never used")
 	rule(!changes || s.Self.PeerURL != "", "nothing is done without an address")
@@ -58,7 +59,7 @@ func broken(s State, a Action) []string {
 		rule(named && f.Life == s.Self.Life, "only a founder in the life that was named founds")
 		rule(f.PeerURL == s.Self.PeerURL, "a founder starts where the plan lists it")
 	}
-	rule(!founds || s.Disk.State == DiskEmpty || s.Disk.State == DiskUnborn && s.Disk.Intent.Do == IntentFound && a.Clear,
+	rule(!founds || s.Disk.State == DiskEmpty || ownUnfinished && a.Clear,
 		"founding needs an empty directory, or one of our own unfinished start")
 	rule(!founds || !s.Disk.Born, "a member ID never starts twice with an empty log")
 	rule(!starts || founds || s.Disk.State == DiskMember, "a restart needs data")
@@ -69,7 +70,7 @@ func broken(s State, a Action) []string {
 			rule(!p.Alive || p.Cluster == "" || p.Cluster == s.Disk.Cluster, "data is not started beside another cluster of the fleet")
 		}
 	}
-	rule(!a.Clear || founds && s.Disk.State == DiskUnborn, "only an unborn directory is set aside")
+	rule(!a.Clear || founds && ownUnfinished, "only what is left of our own unfinished start is set aside")
 
 	if a.Do == Propose {
 		able, data := 1, false
@@ -112,10 +113,11 @@ func each(f func(State)) {
 		{with(peer("b", 2), func(p *Peer) { holding("77")(p); p.Alive = false }), peer("c", 3), peer("d", 4)},
 		{peer("b", 2), peer("c", 3), peer("d", 4), peer("e", 5), peer("f", 6)},
 	}
+	disks := []Disk{{State: DiskUnknown}, {State: DiskEmpty}, {State: DiskUnborn}, {State: DiskMember}, {State: DiskDamaged}, {State: DiskDamaged, Unlogged: true}}
 	intents := []Intent{{}, {IntentFound, born.Digest()}, {IntentFound, "other"}, {Do: "dance"}}
 	for _, want := range []Want{{}, {Problem: "bad"}, {Cluster: "lab", Boards: 4, Voters: 3}, {Cluster: "lab", Boards: 4, Voters: 3, Never: true}} {
 		for _, url := range []string{"", "https://10.0.0.1:2380"} {
-			for disk := DiskUnknown; disk <= DiskDamaged; disk++ {
+			for _, disk := range disks {
 				for hardware := MatchUnknown; hardware <= MatchOther; hardware++ {
 					for owner := MatchUnknown; owner <= MatchOther; owner++ {
 						for _, intent := range intents {
@@ -126,8 +128,8 @@ func each(f func(State)) {
 											for proc := ProcUnknown; proc <= ProcBackoff; proc++ {
 												s := empty()
 												s.Want, s.Self.PeerURL, s.Plan, s.Peers, s.Cluster, s.Etcd.Proc = want, url, p, view, members, proc
-												s.Disk = Disk{State: disk, Hardware: hardware, Owner: owner, Intent: intent, Born: wasBorn}
-												if disk == DiskMember {
+												s.Disk = Disk{State: disk.State, Unlogged: disk.Unlogged, Hardware: hardware, Owner: owner, Intent: intent, Born: wasBorn}
+												if disk.State == DiskMember {
 													s.Disk.Cluster, s.Disk.Member, s.Disk.PeerURL = planID(), memberID("a"), "https://10.0.0.1:2380"
 												}
 												if proc == ProcRunning {

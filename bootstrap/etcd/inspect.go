@@ -58,6 +58,10 @@ type Data struct {
 	Torn bool
 	// InUse says that a running server holds the database; Members are not known.
 	InUse bool
+	// Unlogged says, of damaged data, that there is no log and the database cannot
+	// be read: either the log was lost, or a first start was cut off while it made
+	// the database. Only who began that start can tell.
+	Unlogged bool
 	// Size is the number of bytes in all files.
 	Size int64
 }
@@ -101,6 +105,7 @@ func inspect(dir string) (Data, error) {
 	d.ClusterID, d.MemberID, d.Torn = log.cluster, log.member, log.torn
 	d.Members, d.InUse = db.members, db.inUse
 	d.State, d.Why = judge(log, db)
+	d.Unlogged = !log.exists && log.why == "" && db.why != ""
 	return d, nil
 }
 

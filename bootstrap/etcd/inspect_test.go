@@ -43,12 +43,13 @@ func TestInspect(t *testing.T) {
 		}
 	}
 	for _, row := range []struct {
-		name    string
-		harm    func(t *testing.T, dir string)
-		state   DataState
-		why     string
-		torn    bool
-		members int
+		name     string
+		harm     func(t *testing.T, dir string)
+		state    DataState
+		why      string
+		torn     bool
+		members  int
+		unlogged bool
 	}{
 		{name: "member", harm: func(*testing.T, string) {}, state: DataMember, members: 1},
 		{name: "missing", harm: func(t *testing.T, dir string) { must(t, os.RemoveAll(dir)) }, state: DataEmpty},
@@ -91,7 +92,7 @@ func TestInspect(t *testing.T) {
 		{name: "log gone and database zeroed", harm: func(t *testing.T, dir string) {
 			must(t, os.RemoveAll(datadir.ToWALDir(dir)))
 			must(t, os.Truncate(db(dir), 0))
-		}, state: DataDamaged, why: "no log"},
+		}, state: DataDamaged, why: "no log", unlogged: true},
 		{name: "database headers zeroed", harm: func(t *testing.T, dir string) {
 			overwrite(t, db(dir), 0, make([]byte, 8192))
 		}, state: DataDamaged, why: "database"},
@@ -128,6 +129,9 @@ func TestInspect(t *testing.T) {
 			}
 			if d.State != row.state || !strings.Contains(d.Why, row.why) || (row.why == "") != (d.Why == "") {
 				t.Errorf("state %v, why %q; want %v, %q", d.State, d.Why, row.state, row.why)
+			}
+			if d.Unlogged != row.unlogged {
+				t.Errorf("unlogged %v, want %v", d.Unlogged, row.unlogged)
 			}
 			if d.Torn != row.torn || d.InUse || len(d.Members) != row.members {
 				t.Errorf("torn %v, in use %v, members %v", d.Torn, d.InUse, d.Members)
