@@ -7,6 +7,8 @@ import (
 	"net/url"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"muster/bootstrap"
 	"muster/bootstrap/etcd"
 	"muster/discovery"
@@ -86,7 +88,7 @@ func (a *Agent) start(ctx context.Context, act bootstrap.Action) error {
 		Name: a.memberName(), Dir: a.store.path("etcd"), PeerURL: f.peerURL(), ClientURL: f.clientURL(),
 		CA: f.files.CA, Cert: f.files.Cert, Key: f.files.Key, QuotaBytes: f.profile.Etcd.Quota,
 		Heartbeat: f.profile.Etcd.Heartbeat, Election: f.profile.Etcd.Election,
-		WantMember: a.disk.Member, WantCluster: a.disk.Cluster,
+		WantMember: a.disk.Member, WantCluster: a.disk.Cluster, MemoryLimit: childMemory(),
 	}
 	if act.Plan == nil {
 		a.runner.start(ctx, c, "")
@@ -106,6 +108,17 @@ func (a *Agent) start(ctx context.Context, act bootstrap.Action) error {
 	}
 	a.runner.start(ctx, c, barrier)
 	return nil
+}
+
+// childMemory is the soft limit of the child's heap in bytes: a quarter of the
+// board's memory, and no less than a cluster with a full history of small keys
+// needs. The mapped database does not count. 0 if the memory is not known.
+func childMemory() int64 {
+	var info unix.Sysinfo_t
+	if err := unix.Sysinfo(&info); err != nil {
+		return 0
+	}
+	return max(128<<20, int64(uint64(info.Totalram)*uint64(info.Unit)/4))
 }
 
 // begin writes down that this board founds from the plan, before it does.

@@ -14,9 +14,19 @@ func (v *view) explain() Explanation {
 	e := Explanation{Board: names(s)[s.Self.ID], State: string(a.Why), Why: a.Say, Hint: a.Hint, WaitsFor: orEmpty(a.WaitsFor), Since: s.Since}
 	e.Saw = append(e.Saw, profileSeen(s), addressSeen(s), boardsSeen(s), diskSeen(s), planSeen(s), etcdSeen(s), quorumSeen(s))
 	for _, x := range s.Strangers {
-		e.Saw = append(e.Saw, fmt.Sprintf("%s at %s announces cluster %q with another secret.", x.Name, x.Address, s.Want.Cluster))
+		e.Saw = append(e.Saw, strangerSeen(x, s.Want.Cluster))
 	}
 	return e
+}
+
+func strangerSeen(x bootstrap.Stranger, cluster string) string {
+	switch {
+	case x.Cluster != cluster:
+		return fmt.Sprintf("%s at %s is of another cluster, %q.", x.Name, x.Address, x.Cluster)
+	case x.Name == "":
+		return fmt.Sprintf("A board at %s uses the name of this cluster with another secret.", x.Address)
+	}
+	return fmt.Sprintf("%s at %s uses the name of this cluster with another secret.", x.Name, x.Address)
 }
 
 func profileSeen(s bootstrap.State) string {

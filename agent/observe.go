@@ -11,6 +11,9 @@ import (
 	"muster/profiles"
 )
 
+// strangerKept is how long a board whose packets were refused is told of.
+const strangerKept = 2 * time.Minute
+
 // observe gathers what is known at this instant. It does no I/O of its own that
 // could block: what must be asked for was read beside the loop.
 func (a *Agent) observe(now time.Time) bootstrap.Observation {
@@ -39,7 +42,7 @@ func (a *Agent) observe(now time.Time) bootstrap.Observation {
 	o.Plan, o.Founding = f.agree.machine.Chosen(), f.agree.status()
 	if f.gossip != nil {
 		o.Peers = peers(f.gossip.Peers())
-		o.Strangers = strangers(f.gossip.Sightings(), p.Fleet())
+		o.Strangers = strangers(f.gossip, p.Fleet(), now)
 		if s := f.gossip.Shadows(); len(s) > 0 {
 			o.Shadow = s[0].Address.String()
 		}
@@ -104,12 +107,21 @@ func peers(seen []discovery.Peer) []bootstrap.Peer {
 	return out
 }
 
-// strangers are boards that announce our cluster's name with another secret.
-func strangers(seen []discovery.Sighting, f profiles.Fleet) []bootstrap.Stranger {
+// strangers are boards nearby that are not of this fleet: by their beacons, and
+// by packets with our cluster's name that our key cannot open.
+func strangers(g *discovery.Gossip, f profiles.Fleet, now time.Time) []bootstrap.Stranger {
 	var out []bootstrap.Stranger
-	for _, s := range seen {
-		if s.Cluster == f.Cluster && s.Fingerprint != f.Fingerprint {
-			out = append(out, bootstrap.Stranger{Name: s.Name, Address: s.Address.String()})
+	seen := map[string]bool{}
+	for _, s := range g.Sightings() {
+		if at := s.Address.String(); s.Fingerprint != f.Fingerprint && !seen[at] {
+			seen[at] = true
+			out = append(out, bootstrap.Stranger{Name: s.Name, Address: at, Cluster: s.Cluster})
+		}
+	}
+	for _, r := range g.Rejected() {
+		if at := r.Address.String(); r.Why == discovery.AnotherSecret && now.Sub(r.Last) < strangerKept && !seen[at] {
+			seen[at] = true
+			out = append(out, bootstrap.Stranger{Address: at, Cluster: f.Cluster})
 		}
 	}
 	slices.SortFunc(out, func(x, y bootstrap.Stranger) int { return cmp.Compare(x.Address, y.Address) })

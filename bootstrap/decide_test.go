@@ -1,6 +1,8 @@
 package bootstrap
 
 import (
+	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -92,7 +94,8 @@ func TestDecide(t *testing.T) {
 		{"found/waiting other profile does not count", empty, func(s *State) {
 			s.Peers = []Peer{peer("b", 2), with(peer("c", 3), func(p *Peer) { p.Boards = 9 })}
 		}, Wait, "2 of 3"},
-		{"found/waiting wrong secret", empty, func(s *State) { s.Strangers = []Stranger{{"pi", "10.0.0.9"}} }, Wait, "another secret: pi at 10.0.0.9"},
+		{"found/waiting wrong secret", empty, func(s *State) { s.Strangers = []Stranger{{"pi", "10.0.0.9", "lab"}, {"", "10.0.0.8", "lab"}} }, Wait, "another secret: pi at 10.0.0.9, 10.0.0.8"},
+		{"found/waiting another cluster is no wrong secret", empty, func(s *State) { s.Strangers = []Stranger{{"pi", "10.0.0.9", "other"}} }, Wait, "are they on?"},
 		{"found/waiting not settled", empty, func(s *State) {
 			s.Peers = []Peer{peer("b", 2), peer("c", 3)}
 			s.Settled = t0.Add(-time.Second)
@@ -223,6 +226,37 @@ func TestResumeClearsOnlyTheUnfinished(t *testing.T) {
 		s.Disk.State, s.Disk.Unlogged = d.State, d.Unlogged
 		if !Decide(s).Clear {
 			t.Errorf("%+v is in the way and stays", d)
+		}
+	}
+}
+
+// TestDesignTableListsEveryRow keeps docs/design.md and the code together: the
+// table there has exactly the rows that Decide can give.
+func TestDesignTableListsEveryRow(t *testing.T) {
+	text, err := os.ReadFile("../docs/design.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, table, found := strings.Cut(string(text), "| row | what is seen | action |\n|---|---|---|\n")
+	if !found {
+		t.Fatal("docs/design.md has no table of rows")
+	}
+	var documented []Row
+	for line := range strings.Lines(table) {
+		cells := strings.Split(line, "|")
+		if len(cells) < 2 {
+			break
+		}
+		documented = append(documented, Row(strings.TrimSpace(cells[1])))
+	}
+	for _, r := range Rows() {
+		if !slices.Contains(documented, r) {
+			t.Errorf("row %s is not in docs/design.md", r)
+		}
+	}
+	for _, r := range documented {
+		if !slices.Contains(Rows(), r) {
+			t.Errorf("docs/design.md has a row %s that the code does not know", r)
 		}
 	}
 }

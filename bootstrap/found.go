@@ -119,15 +119,28 @@ func tooFew(s State, able []Peer, q int) Action {
 	if odd := otherTerms(s); len(odd) > 0 {
 		a.Hint = fmt.Sprintf("%s: `boards` or `voters` differs from this board's profile; use one and the same profile", strings.Join(odd, ", "))
 	}
-	if len(s.Strangers) > 0 {
-		var who []string
-		for _, x := range s.Strangers {
-			who = append(who, fmt.Sprintf("%s at %s", x.Name, x.Address))
-		}
-		a.Say += fmt.Sprintf(" A board nearby has the same cluster name and another secret: %s", strings.Join(who, ", "))
+	if same, other := strangers(s); len(same) > 0 {
+		a.Say += " A board nearby has the same cluster name and another secret: " + strings.Join(same, ", ")
 		a.Hint = "compare `secret` in the profiles: this board and those others do not have the same one"
+	} else if len(other) > 0 && a.Hint == "" {
+		a.Hint = fmt.Sprintf("boards of other clusters are nearby: %s; if they are meant to be of %q, their profile differs from this one", strings.Join(other, ", "), s.Want.Cluster)
 	}
 	return a
+}
+
+// strangers tells boards with another secret from those of other clusters.
+func strangers(s State) (same, other []string) {
+	for _, x := range s.Strangers {
+		switch {
+		case x.Cluster != s.Want.Cluster:
+			other = append(other, fmt.Sprintf("%s at %s (cluster %q)", x.Name, x.Address, x.Cluster))
+		case x.Name == "":
+			same = append(same, x.Address)
+		default:
+			same = append(same, fmt.Sprintf("%s at %s", x.Name, x.Address))
+		}
+	}
+	return same, other
 }
 
 func missing(s State) []string {

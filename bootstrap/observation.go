@@ -122,10 +122,12 @@ type Peer struct {
 	Boards, Voters int  // founding terms of its profile
 }
 
-// Stranger is a board nearby that does not belong: same fleet name, another
-// secret.
+// Stranger is a board nearby that is not of this fleet: its cluster has another
+// name, or the same name and another secret.
 type Stranger struct {
-	Name, Address string
+	Name    string // "" where only its packets are seen
+	Address string
+	Cluster string // the name of its cluster
 }
 
 // ProcState is the state of the etcd child.

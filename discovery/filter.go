@@ -9,6 +9,10 @@ import (
 
 // The bytes below are memberlist v0.7.0's wire format: label.go (label header),
 // net.go (message types), security.go (encryption versions).
+// AnotherSecret is the Why of a Rejection whose sender uses our cluster's name
+// and another secret.
+const AnotherSecret = "another secret: our key cannot open it"
+
 const (
 	labelMagic        = 244
 	encryptMagic      = 10
@@ -22,7 +26,6 @@ const (
 	whyNoLabel   = "no cluster name: not the gossip of a fleet"
 	whyPlain     = "not encrypted"
 	whyTruncated = "truncated"
-	whyKey       = "another secret: our key cannot open it"
 )
 
 // judgePacket says why a datagram is refused; "" lets it pass.

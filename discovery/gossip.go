@@ -116,7 +116,7 @@ func (g *Gossip) joinerConfig(self netip.AddrPort) joinerConfig {
 		join: func(at netip.AddrPort) error {
 			_, err := g.list.Join([]string{at.String()})
 			if err != nil && refusal(err.Error()) != "" {
-				g.rejections.add(at.Addr(), whyKey)
+				g.rejections.add(at.Addr(), AnotherSecret)
 			}
 			return err
 		},

@@ -106,7 +106,7 @@ func (b *logBridge) allow(kind string) (ok bool, suppressed int) {
 // refusal recognises the lines of memberlist v0.7.0 which say that a sender has another key.
 func refusal(text string) string {
 	if strings.Contains(text, "no installed keys could decrypt") {
-		return whyKey
+		return AnotherSecret
 	}
 	return ""
 }

@@ -45,7 +45,7 @@ func TestLogBridge(t *testing.T) {
 		}
 
 		l.Printf("[ERR] memberlist: Decrypt packet failed: no installed keys could decrypt the message from=10.0.0.9:7946")
-		if fmt.Sprint(rejected) != "[10.0.0.9 "+whyKey+"]" {
+		if fmt.Sprint(rejected) != "[10.0.0.9 "+AnotherSecret+"]" {
 			t.Errorf("rejected: %v", rejected)
 		}
 	})
@@ -66,8 +66,8 @@ func TestRejectionsAreBounded(t *testing.T) {
 	r := newRejections(func(Rejection) { news++ })
 	at := func(i int) netip.Addr { return netip.AddrFrom4([4]byte{10, 0, byte(i >> 8), byte(i)}) }
 	for i := range 10 * maxRejections {
-		r.add(at(i), whyKey)
-		r.add(at(i), whyKey)
+		r.add(at(i), AnotherSecret)
+		r.add(at(i), AnotherSecret)
 	}
 	list := r.list()
 	if len(list) != maxRejections || news != maxRejections {

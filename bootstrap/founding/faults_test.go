@@ -40,10 +40,15 @@ func TestCheckerCanFail(t *testing.T) {
 			terms: of4, boards: 4, quorum: 3, proposals: 2, proposers: 1, wipes: 2, prompt: true}, "two plans"},
 		{world{name: "a wiped disk keeps its life", check: everything, fault: keepLife,
 			terms: q3, boards: 3, quorum: 3, proposals: 2, proposers: 1, wipes: 1, prompt: true}, "two plans"},
+		{world{name: "too few boards are asked", check: everything,
+			terms: q3, boards: 3, quorum: 3, proposals: 1, asks: func(int) []string { return []string{"a", "b"} }, prompt: true}, "no plan"},
 	} {
 		t.Run(c.name+", "+c.want, func(t *testing.T) {
 			e := newExplorer(c.world)
 			e.limit = faultStates
+			if c.want == "no plan" {
+				e.visit = e.quietGetsPlan
+			}
 			all := e.run()
 			if e.broken == "" {
 				t.Fatalf("not caught in %d states (all: %v)", len(e.steps), all)
