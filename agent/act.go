@@ -24,7 +24,7 @@ func (a *Agent) act(ctx context.Context, act bootstrap.Action) {
 	}
 	f := a.fleet
 	a.belong()
-	f.agree.machine.Refuse(a.refusal())
+	f.agree.setRefusal(a.refusal())
 	if f.gossip != nil {
 		f.gossip.SetCard(a.card())
 		f.agree.tell(f.gossip, a.state.Now, f.gossip.Peers())

@@ -19,12 +19,20 @@ import (
 // after it was told.
 const tellAgain = 5 * time.Second
 
+// channel is the part of gossip that the agreement needs.
+type channel interface {
+	Send(board string, payload []byte) error
+	SetShared([]byte)
+}
+
 // agreement drives the founding machine: it puts its record on disk before its
 // messages leave, carries the messages, and spreads the outcome. All methods
 // but send are called by the loop alone.
 type agreement struct {
 	store   *store
 	config  founding.Config
+	durable founding.Record // what the disk holds
+	refuse  string
 	machine *founding.Machine
 	log     zerolog.Logger
 	told    map[string]time.Time
@@ -36,25 +44,34 @@ type agreement struct {
 func openAgreement(s *store, terms founding.Terms, self founding.Founder, log zerolog.Logger) (*agreement, error) {
 	g := &agreement{store: s, log: log, told: map[string]time.Time{},
 		config: founding.Config{Terms: terms, Self: self, Token: func() string { return randomHex(16) }}}
-	return g, g.reload()
-}
-
-func (g *agreement) reload() error {
 	var r foundingRecord
-	if err := g.store.read("founding.json", &r); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
+	if err := s.read("founding.json", &r); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, err
 	}
 	if r.Generation != 0 {
 		g.config.Terms.Generation = r.Generation
 	}
+	g.durable = r.Record
+	return g, g.rebuild()
+}
+
+// rebuild makes the machine anew from what is on disk.
+func (g *agreement) rebuild() error {
 	c := g.config
-	c.Record = r.Record
+	c.Record = g.durable
 	m, err := founding.New(c)
 	if err != nil {
 		return err
 	}
+	m.Refuse(g.refuse)
 	g.machine = m
 	return nil
+}
+
+// setRefusal says why this board takes no part; "" if it does.
+func (g *agreement) setRefusal(reason string) {
+	g.refuse = reason
+	g.machine.Refuse(reason)
 }
 
 // setSelf follows a changed name or address.
@@ -72,12 +89,12 @@ func (g *agreement) status() bootstrap.Founding {
 	return f
 }
 
-func (g *agreement) propose(gossip *discovery.Gossip, boards []string) {
+func (g *agreement) propose(gossip channel, boards []string) {
 	g.carryOut(gossip, g.machine.Propose(boards))
 }
 
 // receive takes what came over gossip: a message, or the plan by state exchange.
-func (g *agreement) receive(gossip *discovery.Gossip, in discovery.Message) {
+func (g *agreement) receive(gossip channel, in discovery.Message) {
 	var msg founding.Message
 	if in.Shared {
 		var p founding.Plan
@@ -99,18 +116,22 @@ func (g *agreement) chosen(p *founding.Plan, from, to string) founding.Message {
 
 // carryOut does what a Ready asks for, in its order. Messages of the board to
 // itself go back into the machine after the write, like all others.
-func (g *agreement) carryOut(gossip *discovery.Gossip, r founding.Ready) {
+func (g *agreement) carryOut(gossip channel, r founding.Ready) {
 	for queue := []founding.Ready{r}; len(queue) > 0; {
 		r, queue = queue[0], queue[1:]
 		if r.Record != nil {
 			if err := g.store.write("founding.json", foundingRecord{g.machine.Terms().Generation, *r.Record}); err != nil {
-				// The machine is ahead of its disk: nothing it says may leave.
+				// The machine is ahead of its disk: nothing it says may leave, and
+				// it must forget. If the write got further than its error says, the
+				// disk holds a promise that nobody was given, which binds too much
+				// and never too little.
 				g.log.Error().Err(err).Msg("a promise could not be written and is not given")
-				if err := g.reload(); err != nil {
-					g.log.Error().Err(err).Msg("the founding record cannot be read back")
+				if err := g.rebuild(); err != nil {
+					g.setRefusal("its founding record cannot be used: " + err.Error())
 				}
 				return
 			}
+			g.durable = *r.Record
 		}
 		if r.Conflict != nil {
 			g.log.Error().Str("here", g.machine.Chosen().Digest()).Str("there", r.Conflict.Digest()).
@@ -132,7 +153,7 @@ func (g *agreement) carryOut(gossip *discovery.Gossip, r founding.Ready) {
 }
 
 // send does not wait: a board that just died takes seconds to be found out.
-func (g *agreement) send(gossip *discovery.Gossip, m founding.Message) {
+func (g *agreement) send(gossip channel, m founding.Message) {
 	b, err := json.Marshal(m)
 	if err != nil {
 		g.log.Error().Err(err).Msg("encode a founding message")
@@ -146,7 +167,7 @@ func (g *agreement) send(gossip *discovery.Gossip, m founding.Message) {
 }
 
 // share hands the plan to every board that exchanges state with this one.
-func (g *agreement) share(gossip *discovery.Gossip) {
+func (g *agreement) share(gossip channel) {
 	p := g.machine.Chosen()
 	if p == nil {
 		return
@@ -161,7 +182,7 @@ func (g *agreement) share(gossip *discovery.Gossip) {
 
 // tell sends the plan to living boards whose card shows that they do not know
 // it.
-func (g *agreement) tell(gossip *discovery.Gossip, now time.Time, peers []discovery.Peer) {
+func (g *agreement) tell(gossip channel, now time.Time, peers []discovery.Peer) {
 	p := g.machine.Chosen()
 	if p == nil {
 		return

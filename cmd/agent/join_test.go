@@ -1,0 +1,187 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"muster/agent"
+	"muster/profiles"
+)
+
+func writeProfile(t *testing.T, cluster string) string {
+	t.Helper()
+	text, err := profiles.New(profiles.NewOptions{Cluster: cluster, Boards: 4})
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(t.TempDir(), cluster+".yaml")
+	if err := os.WriteFile(path, text, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+func TestJoinForegroundTellsHowItGoes(t *testing.T) {
+	a := newTestApp(t)
+	serveFake(t, a.runDir, &fakeAgent{status: []agent.Status{founding(), founding(), healthy()}})
+	var config agent.Config
+	a.daemon = func(ctx context.Context, c agent.Config) error {
+		config = c
+		<-ctx.Done()
+		return nil
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	done := make(chan int)
+	go func() {
+		done <- a.run(ctx, []string{"join", "--profile", writeProfile(t, "lab"), "--foreground", "--name", "machine-1", "--address", "10.0.0.211", "--identity", "one", "--log-format", "json"})
+	}()
+	eventually(t, "the board's place", func() bool { return strings.Contains(a.out.String(), "quorum held") })
+	cancel()
+	if code := <-done; code != exitDone || a.err.String() != "" {
+		t.Fatalf("exit %d: %s", code, a.err)
+	}
+	want := "   0.0s  2 of 3 boards here, waiting for one more; is it on?\n" +
+		"   0.0s  this board is a voter of cluster lab (id 4886a0bd2ae03355), 3 voters, 1 standby; quorum held\n"
+	if a.out.String() != want {
+		t.Errorf("got\n%swant\n%s", a.out, want)
+	}
+	if config.Name != "machine-1" || config.Address != netip.MustParseAddr("10.0.0.211") || config.Identity != "one" ||
+		config.RunDir != a.runDir || len(config.Child) != 2 || config.Child[0] != "/usr/bin/agent" || config.Child[1] != "etcd" || config.Version != "dev" {
+		t.Errorf("config: %+v", config)
+	}
+}
+
+func TestJoinForegroundEndsWithStdin(t *testing.T) {
+	a := newTestApp(t)
+	r, w := io.Pipe()
+	a.stdin = r
+	started := make(chan struct{})
+	a.daemon = func(ctx context.Context, _ agent.Config) error {
+		close(started)
+		<-ctx.Done()
+		return nil
+	}
+	done := make(chan int)
+	go func() {
+		done <- a.run(t.Context(), []string{"join", "--profile", writeProfile(t, "lab"), "--foreground", "--exit-with-stdin"})
+	}()
+	<-started
+	w.Close()
+	if code := <-done; code != exitDone {
+		t.Errorf("exit %d: %s", code, a.err)
+	}
+}
+
+func TestJoinBadProfileListsAllProblems(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "bad.yaml")
+	if err := os.WriteFile(path, []byte("cluster: lab\nboards: three\nvoters: 2\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	code, out, errs := newTestApp(t).do(t, "join", "--profile", path)
+	if code != exitUsage || out != "" {
+		t.Errorf("exit %d, stdout %q", code, out)
+	}
+	for _, want := range []string{path + ":2: boards: ", path + ":3: voters: ", "secret: is missing", "agent: join: the profile is not valid: 3 problems\n", "  hint: "} {
+		if !strings.Contains(errs, want) {
+			t.Errorf("stderr lacks %q:\n%s", want, errs)
+		}
+	}
+}
+
+func TestJoinService(t *testing.T) {
+	late := founding()
+	late.Board.Hint = ""
+	for name, c := range map[string]struct {
+		status    []agent.Status
+		args      string
+		code      int
+		installed bool
+		startErr  error
+		out, err  string
+	}{
+		"no service":      {args: "", code: exitFailed, err: "the service muster is not installed\n  hint: install the package, or run the agent here with --foreground"},
+		"start fails":     {installed: true, startErr: errors.New("unit is masked"), code: exitFailed, err: "agent: join: start the service: unit is masked"},
+		"no wait":         {installed: true, args: "--no-wait", code: exitDone, out: "the profile is in place and the service runs"},
+		"place found":     {installed: true, status: []agent.Status{founding(), healthy()}, code: exitDone, out: "this board is a voter of cluster lab"},
+		"timed out":       {installed: true, args: "--timeout 300ms", status: []agent.Status{founding()}, code: exitTimeout, err: "agent: join: after 300ms: 2 of 3 boards here, waiting for one more; is it on? (waits for one more board)\n  hint: switch on another board"},
+		"without a hint":  {installed: true, args: "--timeout 300ms", status: []agent.Status{late}, code: exitTimeout, err: "  hint: the service goes on"},
+		"quorum lost":     {installed: true, args: "--timeout 300ms", status: []agent.Status{quorumLost()}, code: exitTimeout, err: "waits for machine-2, machine-3"},
+		"agent is silent": {installed: true, args: "--timeout 300ms", code: exitTimeout, err: "its agent does not answer\n  hint: \"journalctl -u muster\""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			a := newTestApp(t)
+			if c.status != nil {
+				serveFake(t, a.runDir, &fakeAgent{status: c.status})
+			}
+			started := 0
+			a.installed = func(context.Context) (bool, error) { return c.installed, nil }
+			a.enableStart = func(context.Context) error { started++; return c.startErr }
+			code, out, errs := a.do(t, append([]string{"join", "--profile", writeProfile(t, "lab")}, strings.Fields(c.args)...)...)
+			if code != c.code || !strings.Contains(out, c.out) || !strings.Contains(errs, c.err) {
+				t.Errorf("exit %d, want %d\nstdout: %s\nstderr: %s", code, c.code, out, errs)
+			}
+			if c.installed != (started == 1) {
+				t.Errorf("started %d times", started)
+			}
+			if code == exitDone && errs != "" {
+				t.Errorf("stderr: %s", errs)
+			}
+		})
+	}
+}
+
+func TestJoinAgainChangesNothing(t *testing.T) {
+	a := newTestApp(t)
+	serveFake(t, a.runDir, &fakeAgent{status: []agent.Status{healthy()}})
+	a.installed = func(context.Context) (bool, error) { return true, nil }
+	a.enableStart = func(context.Context) error { return nil }
+	path := writeProfile(t, "lab")
+	for range 2 {
+		if code, _, errs := a.do(t, "join", "--profile", path); code != exitDone {
+			t.Fatalf("exit %d: %s", code, errs)
+		}
+	}
+	if !strings.Contains(a.out.String(), "in place already") {
+		t.Errorf("stdout:\n%s", a.out)
+	}
+}
+
+func TestJoinInterrupted(t *testing.T) {
+	a := newTestApp(t)
+	serveFake(t, a.runDir, &fakeAgent{status: []agent.Status{founding()}})
+	a.installed = func(context.Context) (bool, error) { return true, nil }
+	a.enableStart = func(context.Context) error { return nil }
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	done := make(chan int)
+	go func() { done <- a.run(ctx, []string{"join", "--profile", writeProfile(t, "lab")}) }()
+	eventually(t, "progress", func() bool { return strings.Contains(a.out.String(), "2 of 3 boards") })
+	cancel()
+	if code := <-done; code != exitFailed || !strings.Contains(a.err.String(), "agent: join: interrupted\n  hint: the service goes on") {
+		t.Errorf("exit %d: %s", code, a.err)
+	}
+}
+
+func TestWords(t *testing.T) {
+	standby := healthy()
+	standby.Board.Role, standby.Members = "standby", nil
+	learner := healthy()
+	learner.Board.Role, learner.Members[1].Learner = "learner", true
+	for want, s := range map[string]agent.Status{
+		"this board has no profile": noProfile(),
+		"this board is a standby of cluster lab (id 4886a0bd2ae03355); quorum held":                                 standby,
+		"this board is a learner of cluster lab (id 4886a0bd2ae03355), 2 voters, 1 learner, 1 standby; quorum held": learner,
+		"no leader for 40 s: machine-2 and machine-3 do not answer":                                                 quorumLost(),
+	} {
+		if got := words(s); got != want {
+			t.Errorf("got  %s\nwant %s", got, want)
+		}
+	}
+}

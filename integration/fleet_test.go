@@ -1,0 +1,228 @@
+package integration
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"regexp"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"muster/integration/boards"
+)
+
+const (
+	profilePath = "/etc/lab.yaml" // outside /etc/muster, so that a wiped board still has it, as after flashing
+
+	// patience is for what takes a second or two on an idle machine: the tests run beside each other on few cores.
+	patience = 60 * time.Second
+	// callLimit bounds one call of the command line.
+	callLimit = 15 * time.Second
+)
+
+// fleet is a lab with agents on its boards.
+type fleet struct {
+	*boards.Lab
+	t testing.TB
+}
+
+func newFleet(t *testing.T, n int, options ...boards.Option) *fleet {
+	t.Helper()
+	t.Parallel()
+	return newFleetAlone(t, n, options...)
+}
+
+// newFleetAlone is newFleet for what measures, and must not run beside anything else.
+func newFleetAlone(t testing.TB, n int, options ...boards.Option) *fleet {
+	t.Helper()
+	// First the lab, which skips the test where there can be none: then nothing need be built.
+	lab := boards.New(t, n, append(options, boards.WithPrograms(programs))...)
+	if err := buildPrograms(); err != nil {
+		t.Fatal(err)
+	}
+	return &fleet{lab, t}
+}
+
+// profile is what a test wants to say in a profile; everything else is left to the defaults.
+type profile struct {
+	cluster, secret string
+	boards, voters  int
+	seeds           []string
+	never           bool // founding: never
+}
+
+func (p profile) yaml() []byte {
+	var b strings.Builder
+	fmt.Fprintf(&b, "cluster: %s\nsecret: %q\nboards: %d\nvoters: %d\n", p.cluster, p.secret, p.boards, p.voters)
+	if p.never {
+		b.WriteString("founding: never\n")
+	}
+	if len(p.seeds) > 0 {
+		fmt.Fprintf(&b, "discovery:\n  seeds: [%s]\n", strings.Join(p.seeds, ", "))
+	}
+	return []byte(b.String())
+}
+
+// newProfile lets the agent write a profile, as an owner does.
+func (f *fleet) newProfile(args ...string) []byte {
+	f.t.Helper()
+	return []byte(f.must(f.Board(1), "agent", append([]string{"profile", "new"}, args...)...))
+}
+
+func (f *fleet) newSecret() string {
+	f.t.Helper()
+	found := regexp.MustCompile(`(?m)^secret:\s*"?(mst1-[A-Za-z0-9_-]+)`).FindSubmatch(f.newProfile("--cluster", "any"))
+	if found == nil {
+		f.t.Fatal("agent profile new writes no secret")
+	}
+	return string(found[1])
+}
+
+// join puts a profile on the boards and starts their agents in the order given.
+func (f *fleet) join(profile []byte, on ...*boards.Board) []*boards.Process {
+	f.t.Helper()
+	var started []*boards.Process
+	for _, b := range on {
+		b.WriteFile(profilePath, profile, 0o600)
+		started = append(started, f.start(b))
+	}
+	return started
+}
+
+// start starts the agent of a board that has its profile.
+func (f *fleet) start(b *boards.Board) *boards.Process {
+	f.t.Helper()
+	return b.Start("join", "--profile", profilePath, "--foreground")
+}
+
+// pick returns boards by their numbers.
+func (f *fleet) pick(numbers ...int) []*boards.Board {
+	f.t.Helper()
+	var on []*boards.Board
+	for _, i := range numbers {
+		on = append(on, f.Board(i))
+	}
+	return on
+}
+
+// view asks one board for its status.
+func view(ctx context.Context, b *boards.Board) (status, error) {
+	ctx, cancel := context.WithTimeout(ctx, callLimit)
+	defer cancel()
+	stdout, stderr, code := b.Run(ctx, "status", "-o", "json")
+	if code != 0 {
+		return status{}, fmt.Errorf("status of board %d: exit %d: %s", b.Index, code, strings.TrimSpace(stderr))
+	}
+	s, err := parseStatus(stdout)
+	if err != nil {
+		return s, fmt.Errorf("board %d: %w", b.Index, err)
+	}
+	return s, nil
+}
+
+// views asks several boards at once. The order is that of on.
+func views(ctx context.Context, on []*boards.Board) ([]status, error) {
+	all, errs := make([]status, len(on)), make([]error, len(on))
+	var wg sync.WaitGroup
+	for i, b := range on {
+		wg.Go(func() { all[i], errs[i] = view(ctx, b) })
+	}
+	wg.Wait()
+	return all, errors.Join(errs...)
+}
+
+// await waits until the boards meet the condition, prints how long that took and returns what they said.
+func (f *fleet) await(what string, on []*boards.Board, met condition) []status {
+	f.t.Helper()
+	var seen []status
+	f.eventually(what, func(ctx context.Context) (err error) {
+		if seen, err = views(ctx, on); err != nil {
+			return err
+		}
+		return met(seen)
+	})
+	return seen
+}
+
+// eventually waits until probe returns nil and prints how long that took.
+func (f *fleet) eventually(what string, probe func(context.Context) error) {
+	f.t.Helper()
+	begin := time.Now()
+	ctx, cancel := context.WithTimeout(f.t.Context(), patience)
+	defer cancel()
+	tick := time.NewTicker(200 * time.Millisecond)
+	defer tick.Stop()
+	var err error
+	for {
+		// The last error before the time is up tells more than that it is up.
+		if latest := probe(ctx); latest == nil {
+			f.t.Logf("%s: after %v", what, time.Since(begin).Round(10*time.Millisecond))
+			return
+		} else if ctx.Err() == nil || err == nil {
+			err = latest
+		}
+		select {
+		case <-ctx.Done():
+			f.t.Fatalf("%s: not within %v: %v", what, patience, err)
+		case <-tick.C:
+		}
+	}
+}
+
+// throughout polls the boards for the time given and fails the test at the first answer, or lack of one, that does
+// not meet the condition.
+func (f *fleet) throughout(what string, span time.Duration, on []*boards.Board, holds condition) {
+	f.t.Helper()
+	end, tick := time.After(span), time.NewTicker(200*time.Millisecond)
+	defer tick.Stop()
+	for polls := 0; ; {
+		seen, err := views(f.t.Context(), on)
+		if err == nil {
+			err = holds(seen)
+		}
+		if err != nil {
+			f.t.Fatalf("%s: %v", what, err)
+		}
+		polls++
+		select {
+		case <-end:
+			f.t.Logf("%s: so for %v, %d polls", what, span, polls)
+			return
+		case <-tick.C:
+		}
+	}
+}
+
+// etcdctl runs `agent etcdctl` on a board; it must succeed.
+func (f *fleet) etcdctl(b *boards.Board, args ...string) string {
+	f.t.Helper()
+	return f.must(b, "agent", append([]string{"etcdctl"}, args...)...)
+}
+
+// stockEtcdctl runs upstream's etcdctl with what `agent env` exports; it must succeed.
+func (f *fleet) stockEtcdctl(b *boards.Board, args ...string) string {
+	f.t.Helper()
+	return f.must(b, "sh", append([]string{"-c", `vars=$(agent env) && eval "$vars" && exec etcdctl "$@"`, "sh"}, args...)...)
+}
+
+// must runs a command on a board that must exit with 0, and returns its output.
+func (f *fleet) must(b *boards.Board, name string, args ...string) string {
+	f.t.Helper()
+	ctx, cancel := context.WithTimeout(f.t.Context(), patience)
+	defer cancel()
+	stdout, stderr, code := b.Exec(ctx, name, args...)
+	if code != 0 {
+		f.t.Fatalf("board %d: %s %s: exit %d: %s", b.Index, name, strings.Join(args, " "), code, stderr)
+	}
+	return stdout
+}
+
+// mustHold wants the key to have this value, read through board b.
+func (f *fleet) mustHold(b *boards.Board, key, value string) {
+	f.t.Helper()
+	if got := f.etcdctl(b, "get", "--print-value-only", key); strings.TrimSpace(got) != value {
+		f.t.Errorf("%s read through board %d: %q, want %q", key, b.Index, got, value)
+	}
+}
