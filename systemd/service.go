@@ -31,9 +31,10 @@ func Installed(ctx context.Context) (bool, error) {
 	return strings.TrimSpace(out) == "loaded", nil
 }
 
-// EnableAndStart makes the service start at each boot, and starts it now. A
-// service that runs already goes on running.
-func EnableAndStart(ctx context.Context) error {
+// EnableAndStart makes the service start at each boot, and starts it now. One
+// that runs already goes on running, unless renew asks for a restart: a profile
+// that was changed is read at a start.
+func EnableAndStart(ctx context.Context, renew bool) error {
 	if _, err := systemctl(ctx, "enable", Unit+".service"); err != nil {
 		return err
 	}
@@ -41,7 +42,11 @@ func EnableAndStart(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("start service %s: %w", Unit, err)
 	}
-	if err := s.Start(); err != nil {
+	start := s.Start
+	if renew {
+		start = s.Restart
+	}
+	if err := start(); err != nil {
 		return fmt.Errorf("start service %s: %w", Unit, err)
 	}
 	return nil

@@ -28,7 +28,7 @@ type app struct {
 	serveEtcd    func(context.Context, io.Reader, io.Writer, io.Writer, func(int)) int
 	etcdctl      func(presets, args []string)
 	installed    func(context.Context) (bool, error)
-	enableStart  func(context.Context) error
+	enableStart  func(ctx context.Context, renew bool) error
 	underJournal func() bool
 
 	global  globals

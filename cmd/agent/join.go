@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"muster/agent"
+	"muster/profiles"
 )
 
 type joinOptions struct {
@@ -78,6 +79,11 @@ func (a *app) join(ctx context.Context, o joinOptions) error {
 	if err != nil {
 		return err
 	}
+	if !o.foreground {
+		if err := a.serviceThere(ctx, o.profile); err != nil {
+			return err
+		}
+	}
 	changed, err := a.place(a.global.configDir, a.global.stateDir, o.profile)
 	if errors.Is(err, fs.ErrNotExist) {
 		return usage(`"agent profile new" writes one`, "%w", err)
@@ -111,17 +117,27 @@ func (a *app) joinHere(ctx context.Context, config agent.Config, exitWithStdin b
 	return a.daemon(ctx, config)
 }
 
-// joinService starts the service and waits until the board has its place.
-func (a *app) joinService(ctx context.Context, o joinOptions, changed bool) error {
+// serviceThere makes sure, before anything is touched, that the profile is good
+// and that there is a service to run it.
+func (a *app) serviceThere(ctx context.Context, profile string) error {
+	if _, err := profiles.Load(profile); err != nil {
+		// PlaceProfile tells it, like with --foreground.
+		return nil
+	}
 	there, err := a.installed(ctx)
 	if err != nil {
 		return fmt.Errorf("look for the service: %w", err)
 	}
 	if !there {
-		return &failure{code: exitFailed, err: errors.New("the profile is in place, but the service muster is not installed"),
+		return &failure{code: exitFailed, err: errors.New("the service muster is not installed"),
 			hint: "install the package, or run the agent here with --foreground"}
 	}
-	if err := a.enableStart(ctx); err != nil {
+	return nil
+}
+
+// joinService starts the service and waits until the board has its place.
+func (a *app) joinService(ctx context.Context, o joinOptions, changed bool) error {
+	if err := a.enableStart(ctx, changed); err != nil {
 		return fmt.Errorf("start the service: %w", err)
 	}
 	say := a.progressLines()

@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -122,13 +123,16 @@ func TestJoinService(t *testing.T) {
 			}
 			started := 0
 			a.installed = func(context.Context) (bool, error) { return c.installed, nil }
-			a.enableStart = func(context.Context) error { started++; return c.startErr }
+			a.enableStart = func(context.Context, bool) error { started++; return c.startErr }
 			code, out, errs := a.do(t, append([]string{"join", "--profile", writeProfile(t, "lab")}, strings.Fields(c.args)...)...)
 			if code != c.code || !strings.Contains(out, c.out) || !strings.Contains(errs, c.err) {
 				t.Errorf("exit %d, want %d\nstdout: %s\nstderr: %s", code, c.code, out, errs)
 			}
 			if c.installed != (started == 1) {
 				t.Errorf("started %d times", started)
+			}
+			if _, err := os.Stat(agent.ProfilePath(a.global.configDir)); (err == nil) != c.installed {
+				t.Errorf("profile placed: %v, with a service: %v", err == nil, c.installed)
 			}
 			if code == exitDone && errs != "" {
 				t.Errorf("stderr: %s", errs)
@@ -141,12 +145,16 @@ func TestJoinAgainChangesNothing(t *testing.T) {
 	a := newTestApp(t)
 	serveFake(t, a.runDir, &fakeAgent{status: []agent.Status{healthy()}})
 	a.installed = func(context.Context) (bool, error) { return true, nil }
-	a.enableStart = func(context.Context) error { return nil }
+	var renewed []bool
+	a.enableStart = func(_ context.Context, renew bool) error { renewed = append(renewed, renew); return nil }
 	path := writeProfile(t, "lab")
 	for range 2 {
 		if code, _, errs := a.do(t, "join", "--profile", path); code != exitDone {
 			t.Fatalf("exit %d: %s", code, errs)
 		}
+	}
+	if !slices.Equal(renewed, []bool{true, false}) {
+		t.Errorf("restarts %v; a service restarts for a changed profile only", renewed)
 	}
 	if !strings.Contains(a.out.String(), "in place already") {
 		t.Errorf("stdout:\n%s", a.out)
@@ -157,7 +165,7 @@ func TestJoinInterrupted(t *testing.T) {
 	a := newTestApp(t)
 	serveFake(t, a.runDir, &fakeAgent{status: []agent.Status{founding()}})
 	a.installed = func(context.Context) (bool, error) { return true, nil }
-	a.enableStart = func(context.Context) error { return nil }
+	a.enableStart = func(context.Context, bool) error { return nil }
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	done := make(chan int)

@@ -70,7 +70,7 @@ func newTestApp(t *testing.T) *testApp {
 	}
 	a.etcdctl = func(_, args []string) { t.Errorf("etcdctl was started: %q", args) }
 	a.installed = func(context.Context) (bool, error) { return false, nil }
-	a.enableStart = func(context.Context) error { t.Error("the service was started"); return nil }
+	a.enableStart = func(context.Context, bool) error { t.Error("the service was started"); return nil }
 	a.underJournal = func() bool { return false }
 	return &testApp{app: a, out: out, err: errs, runDir: runDir}
 }
