@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"io"
 	"strings"
+	"time"
 
 	"github.com/rs/zerolog"
 )
@@ -17,13 +18,21 @@ func (a *app) newLog() zerolog.Logger {
 	}
 	switch {
 	case a.global.logFormat == "json":
-		return zerolog.New(a.stderr).Level(level).With().Timestamp().Logger()
+		return zerolog.New(a.stderr).Level(level).Hook(stamp{})
 	case a.global.logFormat == "auto" && a.underJournal():
 		return zerolog.New(newJournalWriter(a.stderr)).Level(level)
 	default:
 		w := zerolog.ConsoleWriter{Out: a.stderr, NoColor: !a.colour(a.stderr), TimeFormat: "15:04:05.000"}
-		return zerolog.New(w).Level(level).With().Timestamp().Logger()
+		return zerolog.New(w).Level(level).Hook(stamp{})
 	}
+}
+
+// stamp adds the time in milliseconds: zerolog's own has whole seconds unless a
+// global of it is changed, and a founding is over in one.
+type stamp struct{}
+
+func (stamp) Run(e *zerolog.Event, _ zerolog.Level, _ string) {
+	e.Str(zerolog.TimestampFieldName, time.Now().Format("2006-01-02T15:04:05.000Z07:00"))
 }
 
 // journalWriter writes "<N>message key=value", which journald takes apart into

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -131,7 +132,8 @@ func writeMembers(w io.Writer, s agent.Status) {
 	}
 	t := newTable(w)
 	fmt.Fprintln(t, "MEMBER\tID\tROLE\tHEALTHY\tDB\tPEER\tBOARD")
-	for _, m := range s.Members {
+	byName := func(x, y agent.MemberStatus) int { return cmp.Or(cmp.Compare(x.Name, y.Name), cmp.Compare(x.ID, y.ID)) }
+	for _, m := range slices.SortedFunc(slices.Values(s.Members), byName) {
 		role := "voter"
 		switch {
 		case m.Leader != nil && *m.Leader:
@@ -156,16 +158,26 @@ func writeBoards(w io.Writer, s agent.Status) {
 		return
 	}
 	t := newTable(w)
-	fmt.Fprintln(t, "BOARD\tID\tADDRESS\tHERE\tROLE\tSTATE\tCLUSTER")
-	for _, b := range s.Boards {
+	fmt.Fprintln(t, "BOARD\tID\tADDRESS\tHERE\tROLE\tSTATE\tDATA OF")
+	byName := func(x, y agent.BoardSeen) int { return cmp.Or(cmp.Compare(x.Name, y.Name), cmp.Compare(x.ID, y.ID)) }
+	for _, b := range slices.SortedFunc(slices.Values(s.Boards), byName) {
 		name := orDash(b.Name)
 		if b.ID == s.Board.ID {
 			name += " (this)"
 		}
 		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", name, b.ID, known(b.Address), yesNo(&b.Alive),
-			known(b.Role), known(b.State), known(b.ClusterID))
+			known(b.Role), known(b.State), dataOf(b))
 	}
 	t.Flush()
+}
+
+// dataOf is the cluster whose data a board holds: "-" for none, "?" while the
+// board has not told anything.
+func dataOf(b agent.BoardSeen) string {
+	if b.ClusterID == nil && b.State != nil {
+		return "-"
+	}
+	return known(b.ClusterID)
 }
 
 // boardName names the board behind a member: "?" if it is not known, its ID if
