@@ -5,11 +5,12 @@ VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev
 LDFLAGS  := -s -w -X main.version=$(VERSION)
 BUILD    := CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)'
 UNITS    := $(shell $(GO) list ./... 2>/dev/null | grep -v /integration)
+FUZZTIME ?= 5s
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 # The race detector needs a C compiler.
 RACE     := $(shell command -v cc >/dev/null 2>&1 && echo -race)
 
-.PHONY: build demo test lint unit explore boards bench-found size clean
+.PHONY: build demo test lint unit explore fuzz boards bench-found size clean
 
 build: ## the agent for this machine: bin/agent
 	$(BUILD) -o bin/agent ./cmd/agent
@@ -17,7 +18,7 @@ build: ## the agent for this machine: bin/agent
 demo: build ## a fleet on loopback addresses, live
 	bin/agent demo
 
-test: lint unit explore boards ## everything; what CI runs
+test: lint unit explore fuzz boards ## everything; what CI runs
 
 lint: ## gofmt, go vet for both architectures, staticcheck
 	@out=$$(gofmt -l .); test -z "$$out" || { echo "gofmt would change:"; echo "$$out"; exit 1; }
@@ -29,8 +30,15 @@ unit: ## all packages but the boards, with the race detector
 	$(if $(RACE),,@echo "no C compiler: the race detector is left out")
 	$(GO) test $(RACE) -short $(UNITS)
 
-explore: ## the founding agreement over all interleavings of small worlds; the decision over all combinations
-	$(GO) test -count=1 -v -run 'Explore|Exhaustive|CheckerCanFail|EveryCombination' ./bootstrap/founding ./bootstrap
+explore: ## the founding agreement in all interleavings of small worlds, every combination of facts; EXPLORE=-full for the largest
+	$(GO) test -count=1 -v -timeout 30m -run 'TestAgreement|TestCheckerCanFail' ./bootstrap/founding $(EXPLORE)
+	$(GO) test -count=1 -v -run TestEveryCombination ./bootstrap
+
+fuzz: ## what is read from outside: profiles, gossip, founding messages
+	$(GO) test -run '^$$' -fuzz FuzzParse -fuzztime $(FUZZTIME) ./profiles
+	$(GO) test -run '^$$' -fuzz FuzzDecodeCard -fuzztime $(FUZZTIME) ./discovery
+	$(GO) test -run '^$$' -fuzz FuzzFilter -fuzztime $(FUZZTIME) ./discovery
+	$(GO) test -run '^$$' -fuzz FuzzStep -fuzztime $(FUZZTIME) ./bootstrap/founding
 
 boards: ## real boards made of network namespaces (root)
 	$(GO) test -count=1 -timeout 20m ./integration/...
