@@ -54,7 +54,7 @@ func (a *Agent) serve(ctx context.Context, l net.Listener) {
 			_ = json.NewEncoder(w).Encode(make(r.Context(), v))
 		})
 	}
-	answer("/v1/status", func(ctx context.Context, v *view) any { return v.status(ctx) })
+	answer("/v1/status", func(ctx context.Context, v *view) any { return a.status(ctx, v) })
 	answer("/v1/explain", func(_ context.Context, v *view) any { return v.explain() })
 	answer("/v1/access", func(_ context.Context, v *view) any { return v.access() })
 	server := &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second,

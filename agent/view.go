@@ -2,12 +2,9 @@ package agent
 
 import (
 	"cmp"
-	"context"
 	"maps"
 	"slices"
 	"strings"
-	"sync"
-	"time"
 
 	"muster/bootstrap"
 	"muster/bootstrap/etcd"
@@ -46,88 +43,18 @@ func (a *Agent) publish(act bootstrap.Action) {
 	a.view.Store(v)
 }
 
-// statusTimeout bounds all that a status asks of the cluster.
-const statusTimeout = 2 * time.Second
-
-// status asks the cluster now: the member list by a linearizable read, and each
-// member about itself.
-func (v *view) status(ctx context.Context) Status {
-	out := Status{Board: v.board(), Cluster: v.cluster(), Boards: v.boards()}
-	if p := v.profile; p != nil {
-		alive := 1
-		for _, peer := range v.peers {
-			if peer.Alive {
-				alive++
-			}
-		}
-		out.Fleet = &FleetStatus{Cluster: p.Cluster, BoardsExpected: p.Boards, BoardsAlive: alive, FoundingQuorum: p.Quorum(), Voters: p.Voters}
+func (v *view) fleet() *FleetStatus {
+	p := v.profile
+	if p == nil {
+		return nil
 	}
-	no := false
-	out.Cluster.Quorum = &no
-	if len(v.target.endpoints) == 0 {
-		return out
-	}
-	ctx, cancel := context.WithTimeout(ctx, statusTimeout)
-	defer cancel()
-	t := v.target
-	c, err := etcd.Dial(etcd.ClientConfig{Endpoints: t.endpoints, CA: t.files.CA, Cert: t.files.Cert, Key: t.files.Key, RequestTimeout: statusTimeout})
-	if err != nil {
-		return out
-	}
-	defer c.Close()
-	list, err := c.Members(ctx)
-	if err != nil {
-		return out
-	}
-	yes := true
-	out.Cluster.Quorum, out.Cluster.ID, out.Cluster.Founded = &yes, &list.ClusterID, true
-	out.Members = v.members(ctx, c, list.Members, &out.Cluster)
-	return out
-}
-
-// members asks every member about itself, all at once.
-func (v *view) members(ctx context.Context, c *etcd.Client, list []etcd.Member, cluster *ClusterStatus) []MemberStatus {
-	answers := make([]*etcd.Status, len(list))
-	var asking sync.WaitGroup
-	for i, m := range list {
-		if len(m.ClientURLs) == 0 {
-			continue
-		}
-		asking.Go(func() {
-			if s, err := c.Status(ctx, m.ClientURLs[0]); err == nil {
-				answers[i] = &s
-			}
-		})
-	}
-	asking.Wait()
-	leader := ""
-	for _, s := range answers {
-		// The answer of the highest term knows the present leader.
-		if s != nil && (cluster.RaftTerm == nil || s.Term > *cluster.RaftTerm || s.Term == *cluster.RaftTerm && leader == "") {
-			cluster.RaftTerm, leader = &s.Term, s.Leader
-		}
-		if s != nil && (cluster.Revision == nil || s.Revision > *cluster.Revision) {
-			cluster.Revision = &s.Revision
+	f := &FleetStatus{Cluster: p.Cluster, BoardsExpected: p.Boards, BoardsAlive: 1, FoundingQuorum: p.Quorum(), Voters: p.Voters}
+	for _, peer := range v.peers {
+		if peer.Alive {
+			f.BoardsAlive++
 		}
 	}
-	out := make([]MemberStatus, len(list))
-	for i, m := range list {
-		healthy := answers[i] != nil && len(answers[i].Errors) == 0 && answers[i].Leader != ""
-		row := MemberStatus{ID: m.ID, Name: m.Name, PeerURLs: m.PeerURLs, ClientURLs: orEmpty(m.ClientURLs), Learner: m.Learner, Started: m.Started,
-			Healthy: &healthy, Board: v.boardOf(m)}
-		if answers[i] != nil {
-			row.DBSize = &answers[i].DBSize
-		}
-		if leader != "" {
-			leads := m.ID == leader
-			row.Leader = &leads
-			if leads {
-				cluster.Leader = &list[i].Name
-			}
-		}
-		out[i] = row
-	}
-	return out
+	return f
 }
 
 func (v *view) board() BoardStatus {
