@@ -40,9 +40,20 @@ func (a *Agent) act(ctx context.Context, act bootstrap.Action) {
 	case bootstrap.Start:
 		err = a.start(ctx, act)
 	}
+	a.failed(act, err)
+}
+
+// failed logs what could not be done, once until it fails in another way or
+// works.
+func (a *Agent) failed(act bootstrap.Action, err error) {
+	text := ""
 	if err != nil {
+		text = err.Error()
+	}
+	if text != "" && text != a.failure {
 		a.log.Error().Err(err).Str("state", string(act.Why)).Str("do", string(act.Do)).Msg("could not be done; it is tried again")
 	}
+	a.failure = text
 }
 
 // belong writes down which fleet this board is of, once it knows its plan.
@@ -69,8 +80,10 @@ func (a *Agent) refusal() string {
 		return "its data directory is not empty"
 	case s.Disk.Born || s.Disk.Intent.Do != "":
 		return "a member of it was started before"
-	case s.Disk.Hardware == bootstrap.MatchOther:
-		return "its identity was made on other hardware"
+	case s.Disk.Hardware != bootstrap.MatchSame:
+		return "its identity may have been made on other hardware"
+	case s.Shadow != "":
+		return "another living board has its board ID"
 	case len(s.Peers)+1 > a.fleet.agree.machine.Terms().Limit():
 		return fmt.Sprintf("it sees %d boards, and `boards: %d` allows %d at founding", len(s.Peers)+1, s.Want.Boards, a.fleet.agree.machine.Terms().Limit())
 	}

@@ -18,6 +18,10 @@ import (
 	"muster/systemd"
 )
 
+// ErrNoIdentity says that this hardware has no serial number, no address of a
+// network card and no machine-id by which it could be told from another board.
+var ErrNoIdentity = errors.New("this hardware has nothing to be told apart by; give the board one with --identity")
+
 // Config is what the daemon is started with. The profile is not part of it: it
 // is read from ConfigDir, and may come later.
 type Config struct {
@@ -49,8 +53,10 @@ type Agent struct {
 
 	state  bootstrap.State
 	action bootstrap.Action
-	view   atomic.Pointer[view]
-	notify systemd.Notifier
+	// failure is what the last effect failed of, "" if it worked.
+	failure string
+	view    atomic.Pointer[view]
+	notify  systemd.Notifier
 }
 
 // Run is the daemon until ctx ends; then it ends in order within seconds and
@@ -94,7 +100,11 @@ func newAgent(c Config, s *store) (*Agent, error) {
 	if c.Identity != "" {
 		a.hardware = discovery.Labelled(c.Identity)
 	} else if a.hardware, err = discovery.ReadHardware("/"); err != nil {
-		return nil, fmt.Errorf("identity of this board: %w", err)
+		// One kind of fingerprint that cannot be read is no reason to stay off.
+		a.log.Warn().Err(err).Msg("not all of this board's hardware could be read")
+	}
+	if a.hardware.BoardID() == "" {
+		return nil, ErrNoIdentity
 	}
 	if a.board, err = s.board(a.hardware); err != nil {
 		return nil, fmt.Errorf("identity of this board: %w", err)

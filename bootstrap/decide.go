@@ -40,9 +40,15 @@ func Decide(s State) Action {
 	case s.Disk.Hardware == MatchOther:
 		return hold(Clone, "the identity on this disk was made on other hardware: this card was copied or moved",
 			"this version does not give a copied card a new identity by itself; remove the state directory of the copy to make it a new board")
+	case s.Disk.Hardware == MatchUnknown:
+		return hold(Clone, "whether the identity on this disk was made on this hardware cannot be told: they share no kind of fingerprint",
+			"start the agent with the same --identity as before, or without one as before")
 	case s.Disk.Owner == MatchOther:
 		return hold(Clone, "the data directory was made by another board or another life of this one",
 			"it is never started here; put it back on its own board, or remove the state directory to make this a new board")
+	case s.Disk.Owner == MatchUnknown && s.Disk.State == DiskMember:
+		return hold(Clone, "the data directory does not say whose it is: its owner.json is missing or cannot be read",
+			"it is never started on a guess; put the file back, or move the directory away")
 	case !s.Shadowed.IsZero() && s.Now.Sub(s.Shadowed) >= shadowed:
 		return hold(Twin, "another living board at "+s.Shadow+" has the same board ID",
 			"give one of the two an identity of its own (--identity), or remove the copied state directory")

@@ -50,7 +50,7 @@ func empty() State {
 		Now:  t0,
 		Want: Want{Cluster: "lab", Boards: 4, Voters: 3, ReplaceAfter: 10 * time.Minute},
 		Self: Self{ID: "a", Life: "a1", Name: "a", Address: "10.0.0.1", PeerURL: "https://10.0.0.1:2380", Patience: 3 * time.Second},
-		Disk: Disk{State: DiskEmpty},
+		Disk: Disk{State: DiskEmpty, Hardware: MatchSame},
 		Etcd: Etcd{Proc: ProcStopped},
 	}, Settled: t0.Add(-time.Minute)}
 }
@@ -100,6 +100,7 @@ func TestDecide(t *testing.T) {
 			s.Peers = []Peer{peer("b", 2), peer("c", 3)}
 			s.Settled = t0.Add(-time.Second)
 		}, Wait, "3 of 4 boards here, enough to found"},
+		{"found/waiting beside its own ID", empty, func(s *State) { enough(s); s.Shadow = "10.0.0.7" }, Wait, "10.0.0.7 has the same board ID"},
 		{"found/agreeing lowest", empty, enough, Propose, "4 boards here"},
 		{"found/agreeing settled without the fourth", empty, func(s *State) {
 			s.Peers = []Peer{peer("b", 2), peer("c", 3)}
@@ -168,6 +169,8 @@ func TestDecide(t *testing.T) {
 		{"stale-data by the quorum", voter, func(s *State) { s.Plan, s.Cluster.ID = nil, "77" }, Hold, "a live quorum of this fleet holds cluster 77"},
 		{"clone", voter, func(s *State) { s.Disk.Hardware = MatchOther }, Hold, "copied or moved"},
 		{"clone of the data", voter, func(s *State) { s.Disk.Owner = MatchOther }, Hold, "made by another board"},
+		{"clone or not cannot be told", empty, func(s *State) { s.Disk.Hardware = MatchUnknown }, Hold, "cannot be told"},
+		{"clone of nobody knows whom", voter, func(s *State) { s.Disk.Owner = MatchUnknown }, Hold, "whose it is"},
 		{"twin", voter, func(s *State) { s.Shadow, s.Shadowed = "10.0.0.7", t0.Add(-time.Minute) }, Hold, "10.0.0.7"},
 		{"restart a shadow of a moment is no twin", voter, func(s *State) { s.Shadow, s.Shadowed = "10.0.0.7", t0.Add(-time.Second) }, Wait, "runs as a voter"},
 		{"damaged", voter, func(s *State) { s.Disk.State, s.Disk.Why = DiskDamaged, "crc mismatch" }, Hold, "crc mismatch"},
@@ -185,9 +188,9 @@ func TestDecide(t *testing.T) {
 			s.Plan, s.Disk.Intent, s.Disk.State = plan(), Intent{IntentFound, plan().Digest()}, DiskUnborn
 		}, Start, "made again"},
 		{"resume clears a database cut off", empty, func(s *State) {
-			s.Plan, s.Disk = plan(), Disk{State: DiskDamaged, Unlogged: true, Intent: Intent{IntentFound, plan().Digest()}}
+			s.Plan, s.Disk = plan(), Disk{State: DiskDamaged, Unlogged: true, Hardware: MatchSame, Intent: Intent{IntentFound, plan().Digest()}}
 		}, Start, "made again"},
-		{"damaged without our intent", empty, func(s *State) { s.Plan, s.Disk = plan(), Disk{State: DiskDamaged, Unlogged: true} }, Hold, "damaged"},
+		{"damaged without our intent", empty, func(s *State) { s.Plan, s.Disk = plan(), Disk{State: DiskDamaged, Unlogged: true, Hardware: MatchSame} }, Hold, "damaged"},
 		{"resume without the plan", empty, func(s *State) { s.Disk.Intent = Intent{IntentFound, "x"} }, Hold, "not known here any more"},
 		{"resume unknown", empty, func(s *State) { s.Disk.Intent = Intent{Do: "dance"} }, Hold, "this version does not know"},
 		{"restart after the intent is done", voter, func(s *State) {

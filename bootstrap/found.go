@@ -57,6 +57,10 @@ func found(s State) Action {
 	case s.Self.Trouble != "":
 		return Action{Do: Wait, Why: NoAddress, Say: "this board cannot gossip: " + s.Self.Trouble,
 			Hint: "free the port, or name another one with discovery.gossip_port in every profile", WaitsFor: []string{"gossip"}}
+	case s.Shadow != "":
+		// Two boards with one ID would count as one acceptor and promise as two.
+		return Action{Do: Wait, Why: FoundWaiting, Say: "another living board at " + s.Shadow + " has the same board ID; nothing is founded with it",
+			Hint: "if this board has just moved this passes by itself; else give one of the two an identity of its own", WaitsFor: []string{s.Shadow}}
 	case s.Want.Never:
 		return Action{Do: Wait, Why: FoundNever, Say: "the profile says `founding: never`, and no cluster is seen",
 			Hint: "connect this board to its fleet", WaitsFor: []string{"cluster"}}

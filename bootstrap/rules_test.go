@@ -48,8 +48,10 @@ func broken(s State, a Action) []string {
 	rule(!changes || s.Disk.State != DiskUnknown, "nothing rests on a disk that could not be read")
 	ownUnfinished := s.Disk.Intent.Do == IntentFound && !s.Disk.Born && (s.Disk.State == DiskUnborn || s.Disk.State == DiskDamaged && s.Disk.Unlogged)
 	rule(!changes || s.Disk.State != DiskDamaged || ownUnfinished, "damaged data is not started, nor founded over")
-	rule(!changes || s.Disk.Hardware != MatchOther, "a copied identity does nothing")
+	rule(!changes || s.Disk.Hardware == MatchSame, "an identity that may be copied does nothing")
 	rule(!changes || s.Disk.Owner != MatchOther, "the data of another board or life is never used")
+	rule(!starts || founds || s.Disk.Owner == MatchSame, "data starts only for the board and life that made it")
+	rule(a.Do != Propose || s.Shadow == "", "nobody proposes beside another board with its own ID")
 	rule(!changes || s.Self.PeerURL != "", "nothing is done without an address")
 	rule(!starts || s.Etcd.Proc == ProcStopped, "a child is started only while none runs, starts or backs off")
 
@@ -134,6 +136,9 @@ func each(f func(State)) {
 												}
 												if proc == ProcRunning {
 													s.Etcd.Quorum, s.Etcd.Leader = QuorumHeld, true
+												}
+												if proc == ProcUnknown {
+													s.Shadow = "10.0.0.7"
 												}
 												f(s)
 											}
