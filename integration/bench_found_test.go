@@ -46,7 +46,11 @@ func BenchmarkFound(b *testing.B) {
 		}
 		rounds = n
 	}
-	ours, byHand := newFounding(b), newPlain(b)
+	ours := newFounding(newFleetAlone(b, 4))
+	if err := goBuild("etcd", stockEtcd); err != nil {
+		b.Fatal(err)
+	}
+	byHand := newPlain(newFleetAlone(b, 4))
 	var our, plain timings
 	var steps phases
 	for n := range rounds {
@@ -79,9 +83,8 @@ type founding struct {
 	profile []byte
 }
 
-func newFounding(t testing.TB) *founding {
-	t.Helper()
-	f := newFleetAlone(t, 4)
+func newFounding(f *fleet) *founding {
+	f.t.Helper()
 	seeds := []string{f.Board(1).Address(), f.Board(2).Address()}
 	return &founding{f, profile{cluster: "lab", secret: f.newSecret(), boards: 4, voters: 3, seeds: seeds}.yaml()}
 }

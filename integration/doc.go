@@ -4,5 +4,8 @@
 // Each test bears the name of the row of the design table that it shows. The tests need root; without it, or where
 // no namespaces can be made, they are skipped with the reason, unless MUSTER_REQUIRE_BOARDS is set.
 //
+// Two things measure and judge nothing: BenchmarkFound (make bench-found) and TestSize (make size), both next to
+// upstream's etcd, which this module can build too.
+//
 // The agent and etcdctl are built once per run from this module. MUSTER_AGENT names a binary to be tested instead.
 package integration

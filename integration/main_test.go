@@ -66,9 +66,12 @@ func build() error {
 	return errors.Join(etcdctl, err, os.WriteFile(filepath.Join(programs, "agent"), data, 0o755))
 }
 
-func goBuild(name, pkg string, flags ...string) error {
-	args := append(append([]string{"build"}, flags...), "-o", filepath.Join(programs, name), pkg)
-	if out, err := exec.Command("go", args...).CombinedOutput(); err != nil {
+func goBuild(name, pkg string) error { return goBuildTo(filepath.Join(programs, name), pkg, nil) }
+
+func goBuildTo(path, pkg string, env []string, flags ...string) error {
+	cmd := exec.Command("go", append(append([]string{"build"}, flags...), "-o", path, pkg)...)
+	cmd.Env = append(os.Environ(), env...)
+	if out, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("go build %s: %w\n%s", pkg, err, out)
 	}
 	return nil

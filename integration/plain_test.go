@@ -4,8 +4,6 @@ import (
 	"crypto/tls"
 	"fmt"
 	"strings"
-	"sync"
-	"testing"
 
 	"muster/integration/boards"
 )
@@ -14,8 +12,8 @@ import (
 
 const plainDir = "/etc/etcd/"
 
-// buildPlain builds upstream's etcd, of the very version that the agent contains, beside the other programs.
-var buildPlain = sync.OnceValue(func() error { return goBuild("etcd", "go.etcd.io/etcd/server/v3") })
+// stockEtcd is upstream's server, which this module can build: the very version that the agent contains.
+const stockEtcd = "go.etcd.io/etcd/server/v3"
 
 // plain is a lab on whose first three boards etcd runs with a static initial-cluster, mutual TLS and etcd's own
 // defaults otherwise.
@@ -25,14 +23,11 @@ type plain struct {
 	client  *tls.Config
 }
 
-// newPlain makes the lab and its certificates; nothing is started. Like founding it has a fourth board, which runs
-// nothing: the puts come from there.
-func newPlain(t testing.TB) *plain {
+// newPlain makes the certificates on a lab of four boards, whose programs include etcd; nothing is started. The
+// fourth board runs nothing: the puts come from there.
+func newPlain(f *fleet) *plain {
+	t := f.t
 	t.Helper()
-	f := newFleetAlone(t, 4)
-	if err := buildPlain(); err != nil {
-		t.Fatal(err)
-	}
 	p := &plain{fleet: f, members: f.Boards()[:3]}
 	ca := newAuthority(t)
 	for _, b := range p.members {

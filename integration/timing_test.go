@@ -29,31 +29,37 @@ func (t timings) lead() time.Duration {
 	return spreadOf(leads).at(0.5).Round(100 * time.Microsecond)
 }
 
-// steps are the lines of an agent's log which tell that a part of the founding is done, in the order of events. The
-// first counts when the last of the boards has written it; boards that never write it, a standby for one, do not.
-var steps = []struct{ name, line string }{
+// steps are the lines of an agent's log which tell that a part of the founding is done, in the order of events. A
+// step is done when the last of the boards that ever write its line has written it; a standby starts no etcd.
+var steps = [...]struct{ name, line string }{
 	{"agents up", "agent started"},
 	{"plan known", "a founding plan was chosen"},
 	{"etcd ordered", "INF founding "},
 	{"etcd ready", "etcd is ready"},
 }
 
-// phases collects when each step was done, since the last agent was started, in each round.
-type phases [4][]time.Duration
+// phases collects when each step was done in each round, since the last agent was started.
+type phases [len(steps)][]time.Duration
 
-// add reads the steps of a round out of the logs of its boards. The clock of the lines has milliseconds.
+// add reads the steps of a round out of the logs of its boards. Lines without milliseconds say too little to be
+// counted: a whole second is longer than all of it.
 func (p *phases) add(start time.Time, logs []string) {
-	for i, step := range steps {
-		var latest time.Time
-		for _, text := range logs {
-			for line := range strings.Lines(text) {
-				if at, ok := timeOf(line, start); ok && strings.Contains(line, step.line) && at.After(latest) {
-					latest = at
+	var done [len(steps)]time.Time
+	fine := false
+	for _, text := range logs {
+		for line := range strings.Lines(text) {
+			at, ok := timeOf(line, start)
+			fine = fine || ok && at.Nanosecond() != 0
+			for i, step := range steps {
+				if ok && strings.Contains(line, step.line) && at.After(done[i]) {
+					done[i] = at
 				}
 			}
 		}
-		if !latest.IsZero() {
-			p[i] = append(p[i], latest.Sub(start))
+	}
+	for i, at := range done {
+		if fine && !at.IsZero() {
+			p[i] = append(p[i], at.Sub(start))
 		}
 	}
 }
@@ -62,10 +68,13 @@ func (p phases) String() string {
 	var parts []string
 	for i, step := range steps {
 		if len(p[i]) > 0 {
-			parts = append(parts, fmt.Sprintf("%s %d", step.name, spreadOf(p[i]).at(0.5).Milliseconds()))
+			parts = append(parts, fmt.Sprintf("%s %d ms", step.name, spreadOf(p[i]).at(0.5).Milliseconds()))
 		}
 	}
-	return strings.Join(parts, ", ") + " ms"
+	if parts == nil {
+		return "not known, the agents' log lines have no milliseconds"
+	}
+	return strings.Join(parts, ", ")
 }
 
 // timeOf reads the time of day at the beginning of a line of the agent's console log; near tells the day.
@@ -107,8 +116,13 @@ func TestPhases(t *testing.T) {
 	other := "23:59:59.930 INF agent started board=2\nno time on this one: etcd is ready\n00:00:00.000 INF a founding plan was chosen\n"
 	var p phases
 	p.add(start, []string{one, other})
-	if got, want := p.String(), "agents up 50, plan known 100, etcd ready 200 ms"; got != want {
+	if got, want := p.String(), "agents up 50 ms, plan known 100 ms, etcd ready 200 ms"; got != want {
 		t.Errorf("%q, want %q", got, want)
+	}
+	var coarse phases
+	coarse.add(start, []string{"23:59:59.000 INF agent started board=1\n00:00:00.000 INF etcd is ready\n"})
+	if got := coarse.String(); !strings.Contains(got, "not known") {
+		t.Errorf("from lines without milliseconds: %q", got)
 	}
 	lead := timings{{first: start, last: start.Add(7 * time.Millisecond), put: start.Add(107 * time.Millisecond)}}
 	if runs := lead.runs(); lead.lead() != 7*time.Millisecond || len(runs) != 1 || runs[0] != 100*time.Millisecond {
