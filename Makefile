@@ -47,7 +47,7 @@ bench-found: ## founding, next to three plain etcd servers with a static list (r
 	$(GO) test -count=1 -timeout 30m -run '^$$' -bench Found -benchtime 1x ./integration
 
 size: ## stripped arm64 binary, memory of agent, etcd child and standby
-	$(GO) test -count=1 -v -run '^TestSize$$' -size ./integration
+	$(GO) test -count=1 -timeout 30m -v -run '^TestSize$$' ./integration -size
 
 clean:
 	rm -rf bin
