@@ -35,10 +35,10 @@ explore: ## the founding agreement in all interleavings of small worlds, every c
 	$(GO) test -count=1 -v -run TestEveryCombination ./bootstrap
 
 fuzz: ## what is read from outside: profiles, gossip, founding messages
-	$(GO) test -run '^$$' -fuzz FuzzParse -fuzztime $(FUZZTIME) ./profiles
-	$(GO) test -run '^$$' -fuzz FuzzDecodeCard -fuzztime $(FUZZTIME) ./discovery
-	$(GO) test -run '^$$' -fuzz FuzzFilter -fuzztime $(FUZZTIME) ./discovery
-	$(GO) test -run '^$$' -fuzz FuzzStep -fuzztime $(FUZZTIME) ./bootstrap/founding
+	$(GO) test -run '^$$' -fuzz FuzzParse -fuzztime $(FUZZTIME) -fuzzminimizetime 20x ./profiles
+	$(GO) test -run '^$$' -fuzz FuzzDecodeCard -fuzztime $(FUZZTIME) -fuzzminimizetime 20x ./discovery
+	$(GO) test -run '^$$' -fuzz FuzzFilter -fuzztime $(FUZZTIME) -fuzzminimizetime 20x ./discovery
+	$(GO) test -run '^$$' -fuzz FuzzStep -fuzztime $(FUZZTIME) -fuzzminimizetime 20x ./bootstrap/founding
 
 boards: ## real boards made of network namespaces (root)
 	$(GO) test -count=1 -timeout 20m ./integration/...

@@ -15,9 +15,12 @@ const (
 	// stagger is what lies between the turns of two proposers: long enough for
 	// the first one to be through, a few round trips and writes to a disk.
 	stagger = 100 * time.Millisecond
-	// proposeAgain is how long a proposal may be without an outcome; a round
-	// trip of two messages per board takes milliseconds on a LAN.
+	// proposeAgain is how long a first proposal may be without an outcome,
+	// whether it is this board's or another's. On a LAN with fast disks it takes
+	// some milliseconds; three synced writes to a slow card can take a second,
+	// so the wait doubles with each vain attempt, up to proposeMost.
 	proposeAgain = 1 * time.Second
+	proposeMost  = 30 * time.Second
 	// leaderless is how long etcd may be without a leader before it counts as
 	// a lost quorum: a few elections of a slow board.
 	leaderless = 10 * time.Second
@@ -31,6 +34,15 @@ const (
 // first case that matches wins: safety stands above progress, and the order of
 // the cases is the design.
 func Decide(s State) Action {
+	a := decide(s)
+	if s.Failed != "" && (a.Do == Start || a.Do == Propose || a.Why == FoundAgreeing) {
+		a.Say += ": " + s.Failed
+		a.Hint = "it is tried again by itself; look at the disk: is it full, or mounted read-only?"
+	}
+	return a
+}
+
+func decide(s State) Action {
 	switch {
 	case s.Want.Cluster == "":
 		return noProfile(s)
@@ -41,8 +53,8 @@ func Decide(s State) Action {
 		return hold(Clone, "the identity on this disk was made on other hardware: this card was copied or moved",
 			"this version does not give a copied card a new identity by itself; remove the state directory of the copy to make it a new board")
 	case s.Disk.Hardware == MatchUnknown:
-		return hold(Clone, "whether the identity on this disk was made on this hardware cannot be told: they share no kind of fingerprint",
-			"start the agent with the same --identity as before, or without one as before")
+		return Action{Do: Wait, Why: Clone, Say: "whether the identity on this disk was made on this hardware cannot be told yet: they have no kind of fingerprint in common",
+			Hint: "a network card that comes late is seen by itself; else start the agent with the same --identity as before", WaitsFor: []string{"hardware"}}
 	case s.Disk.Owner == MatchOther:
 		return hold(Clone, "the data directory was made by another board or another life of this one",
 			"it is never started here; put it back on its own board, or remove the state directory to make this a new board")
@@ -70,7 +82,7 @@ func Decide(s State) Action {
 		return hold(Damaged, "the data directory holds files but no write-ahead log, and no start from a plan was begun here",
 			"look at what it holds; move it away to make this an empty board")
 	case s.Self.PeerURL == "":
-		return noAddress()
+		return noAddress(s)
 	case s.Plan != nil:
 		return planned(s)
 	}
@@ -79,14 +91,18 @@ func Decide(s State) Action {
 
 func noProfile(s State) Action {
 	if s.Want.Problem != "" {
-		return Action{Do: Hold, Why: NoProfile, Say: "the profile cannot be used: " + s.Want.Problem,
-			Hint: "correct it; it is read again as soon as it changes", WaitsFor: []string{"profile"}}
+		return Action{Do: Hold, Why: NoProfile, Say: s.Want.Problem,
+			Hint: "correct it; it is tried again by itself every few seconds", WaitsFor: []string{"profile"}}
 	}
 	return Action{Do: Wait, Why: NoProfile, Say: "no profile: this board does not know which fleet it belongs to",
 		Hint: "run `agent join --profile FILE`", WaitsFor: []string{"profile"}}
 }
 
-func noAddress() Action {
+func noAddress(s State) Action {
+	if s.Self.Trouble != "" {
+		return Action{Do: Wait, Why: NoAddress, Say: "this board cannot take part: " + s.Self.Trouble,
+			Hint: "it is tried again by itself; if a port is taken, free it or name another one in every profile", WaitsFor: []string{"address"}}
+	}
 	return Action{Do: Wait, Why: NoAddress, Say: "this board has no address yet",
 		Hint: "check its cable and DHCP, or name one with network.cidr or network.interface in the profile", WaitsFor: []string{"address"}}
 }
@@ -108,8 +124,6 @@ func resume(s State) Action {
 			"look at founding.json in the state directory")
 	case !namesMe(s):
 		return hold(Resume, "the first start from a plan was begun that does not name this board and life", "")
-	case s.Self.PeerURL == "":
-		return noAddress()
 	}
 	a := start(s, Resume, "the first start from the plan was begun before and is made again")
 	a.Clear = a.Do == Start && s.Disk.State != DiskEmpty
@@ -123,13 +137,29 @@ func unfinished(d Disk) bool {
 	return d.Intent.Do == IntentFound && !d.Born && (d.State == DiskUnborn || d.State == DiskDamaged && d.Unlogged)
 }
 
-// start founds from the plan, or waits while the child is busy.
+// start founds from the plan, unless something speaks against it, or waits
+// while the child is busy.
 func start(s State, why Row, say string) Action {
 	mine, _ := s.Plan.Founder(s.Self.ID)
+	id, _ := s.Plan.MemberID(s.Self.ID)
+	other := otherCluster(s, clusterID(s.Plan))
 	switch {
+	case s.Self.PeerURL == "":
+		return noAddress(s)
+	case s.Founding.Conflict != "":
+		return hold(TwoClusters, fmt.Sprintf("two founding plans were chosen in this fleet: %s here, %s elsewhere", s.Plan.Digest(), s.Founding.Conflict),
+			"`boards` was too small in a profile; decide which cluster stays, and empty the boards of the other")
+	case other != nil:
+		return hold(TwoClusters, fmt.Sprintf("the plan here makes cluster %s, and %s holds data of cluster %s", clusterID(s.Plan), other.Name, other.Cluster),
+			"decide which of the two stays, and empty the boards of the other")
+	case startedInList(s, FormatID(id)):
+		return hold(Damaged, "the cluster lists this board's member as started, and its data is not here",
+			"it is not started again with an empty log; this version does not replace the member by itself")
 	case mine.PeerURL != s.Self.PeerURL:
 		return hold(Moved, fmt.Sprintf("the plan lists this board at %s, it is at %s now", mine.PeerURL, s.Self.PeerURL),
 			"give the board its old address back; this version does not follow a new one")
+	case s.Etcd.Proc == ProcStopped && s.Shadow != "":
+		return besideShadow(s, why)
 	case s.Etcd.Proc == ProcStopped:
 		return Action{Do: Start, Why: why, Say: say, Plan: s.Plan}
 	case s.StartedAs == FoundAgreed:
@@ -137,6 +167,13 @@ func start(s State, why Row, say string) Action {
 		why, say = FoundAgreed, agreedSay
 	}
 	return child(s, why, say)
+}
+
+// besideShadow waits until it is clear whether this board's ID at another
+// address is its own past or a twin.
+func besideShadow(s State, why Row) Action {
+	return Action{Do: Wait, Why: why, Say: "a living board at " + s.Shadow + " shows the same board ID; nothing is started beside it",
+		Hint: "if this board has just moved this passes by itself", WaitsFor: []string{s.Shadow}, Again: time.Second}
 }
 
 const agreedSay = "a plan was chosen that names this board"

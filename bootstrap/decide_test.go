@@ -110,6 +110,16 @@ func TestDecide(t *testing.T) {
 		{"found/agreeing two are lower", empty, func(s *State) { enough(s); s.Self.ID = "cc"; s.Settled = t0.Add(-2*stagger + 1) }, Wait, ""},
 		{"found/agreeing its turn", empty, func(s *State) { enough(s); s.Self.ID = "cc"; s.Settled = t0.Add(-2 * stagger) }, Propose, ""},
 		{"found/agreeing backs off", empty, func(s *State) { enough(s); s.Proposed = t0.Add(-time.Second) }, Wait, ""},
+		{"found/agreeing lets another's proposal end", empty, func(s *State) {
+			enough(s)
+			s.Settled, s.Founding.Promised, s.Bound = t0.Add(-time.Minute), "1@b", t0.Add(-3*time.Second)
+		}, Wait, ""},
+		{"found/agreeing another's proposal is over", empty, func(s *State) {
+			enough(s)
+			s.Settled, s.Founding.Promised, s.Bound = t0.Add(-time.Minute), "1@b", t0.Add(-5*time.Second)
+		}, Propose, ""},
+		{"found/agreeing waits longer each time", empty, func(s *State) { enough(s); s.Proposed, s.Proposals = t0.Add(-10*time.Second), 4 }, Wait, ""},
+		{"found/agreeing cannot write its promise", empty, func(s *State) { enough(s); s.Proposed, s.Failed = t0, "read-only file system" }, Wait, "read-only file system"},
 		{"found/agreeing proposes again", empty, func(s *State) { enough(s); s.Proposed = t0.Add(-5 * time.Second) }, Propose, ""},
 		{"found/too-many", empty, func(s *State) {
 			for i, id := range []string{"b", "c", "d", "e", "f"} {
@@ -128,6 +138,13 @@ func TestDecide(t *testing.T) {
 			s.Peers = []Peer{with(peer("b", 2), func(p *Peer) { p.Data, p.Cluster = true, "77" }), peer("c", 3)}
 		}, Wait, "b holds data of cluster 77"},
 		{"found/agreed", empty, func(s *State) { s.Plan = plan() }, Start, "names this board"},
+		{"found/agreed late, the others run", empty, func(s *State) {
+			s.Plan, s.Cluster = plan(), list("a", "b", "c")
+			s.Cluster.Members[0].Started = false
+			s.Peers = []Peer{with(peer("b", 2), holding(planID())), with(peer("c", 3), holding(planID()))}
+		}, Start, "names this board"},
+		{"found/agreed and the disk is full", empty, func(s *State) { s.Plan, s.Failed = plan(), "no space left on device" }, Start, "no space left on device"},
+		{"found/agreed not beside its own ID", empty, func(s *State) { s.Plan, s.Shadow = plan(), "10.0.0.7" }, Wait, "shows the same board ID"},
 		{"found/agreed starting", empty, func(s *State) { s.Plan, s.Etcd.Proc = plan(), ProcStarting }, Wait, "etcd is starting"},
 
 		{"found/agreed its own intent is no resume", empty, func(s *State) {
@@ -157,6 +174,7 @@ func TestDecide(t *testing.T) {
 			s.Etcd = Etcd{Proc: ProcBackoff, Crashes: 2, LastWords: "disk full", RetryAt: t0.Add(time.Second)}
 		}, Wait, "ended by itself 2 times: disk full"},
 		{"moved", voter, func(s *State) { s.Self.PeerURL = "https://10.0.0.9:2380" }, Hold, "it is at https://10.0.0.9:2380"[6:]},
+		{"moved by the plan's word", voter, func(s *State) { s.Disk.PeerURL, s.Self.PeerURL = "", "https://10.0.0.9:2380" }, Hold, "listed at https://10.0.0.1:2380"},
 		{"moved/all", voter, func(s *State) {
 			s.Self.PeerURL, s.Etcd = "https://10.0.0.9:2380", Etcd{Proc: ProcStopped}
 			s.Cluster.AsOf = t0.Add(-time.Hour)
@@ -169,7 +187,7 @@ func TestDecide(t *testing.T) {
 		{"stale-data by the quorum", voter, func(s *State) { s.Plan, s.Cluster.ID = nil, "77" }, Hold, "a live quorum of this fleet holds cluster 77"},
 		{"clone", voter, func(s *State) { s.Disk.Hardware = MatchOther }, Hold, "copied or moved"},
 		{"clone of the data", voter, func(s *State) { s.Disk.Owner = MatchOther }, Hold, "made by another board"},
-		{"clone or not cannot be told", empty, func(s *State) { s.Disk.Hardware = MatchUnknown }, Hold, "cannot be told"},
+		{"clone or not cannot be told yet", empty, func(s *State) { s.Disk.Hardware = MatchUnknown }, Wait, "cannot be told yet"},
 		{"clone of nobody knows whom", voter, func(s *State) { s.Disk.Owner = MatchUnknown }, Hold, "whose it is"},
 		{"twin", voter, func(s *State) { s.Shadow, s.Shadowed = "10.0.0.7", t0.Add(-time.Minute) }, Hold, "10.0.0.7"},
 		{"restart a shadow of a moment is no twin", voter, func(s *State) { s.Shadow, s.Shadowed = "10.0.0.7", t0.Add(-time.Second) }, Wait, "runs as a voter"},
@@ -181,6 +199,20 @@ func TestDecide(t *testing.T) {
 		{"lost-quorum", voter, func(s *State) {
 			s.Etcd.Quorum, s.Leaderless, s.Cluster = QuorumLost, t0.Add(-12*time.Second), Cluster{}
 		}, Wait, "no leader for 12s"},
+		{"two-clusters founding beside data", empty, func(s *State) {
+			s.Plan, s.Peers = plan(), []Peer{with(peer("b", 2), func(p *Peer) { p.Data, p.Cluster = true, "77" })}
+		}, Hold, "b holds data of cluster 77"},
+		{"two-clusters two plans", empty, func(s *State) { s.Plan, s.Founding.Conflict = plan(), "77" }, Hold, "two founding plans were chosen"},
+		{"two-clusters one that works", voter, func(s *State) {
+			s.Etcd, s.Cluster = Etcd{Proc: ProcStopped}, Cluster{}
+			holding("77")(&s.Peers[2])
+		}, Hold, "d holds cluster 77"},
+		{"two-clusters while it runs", voter, func(s *State) { holding("77")(&s.Peers[2]) }, Hold, "etcd runs here in cluster"},
+		{"restart beside an old card", voter, func(s *State) {
+			s.Etcd, s.Cluster = Etcd{Proc: ProcStopped}, Cluster{}
+			s.Peers[2].Data, s.Peers[2].Cluster = true, "77"
+		}, Start, "data of this board"},
+		{"restart not beside its own ID", voter, func(s *State) { s.Etcd, s.Shadow = Etcd{Proc: ProcStopped}, "10.0.0.7" }, Wait, "shows the same board ID"},
 		{"two-clusters", voter, func(s *State) { s.Plan, s.Cluster, s.Peers[0].Cluster = nil, Cluster{}, "77" }, Hold, "b holds cluster 77"},
 		{"leave", voter, func(s *State) { s.Order = OrderLeave }, Hold, "asked to leave"},
 		{"resume", empty, func(s *State) { s.Plan, s.Disk.Intent = plan(), Intent{IntentFound, plan().Digest()} }, Start, "made again"},
@@ -191,6 +223,9 @@ func TestDecide(t *testing.T) {
 			s.Plan, s.Disk = plan(), Disk{State: DiskDamaged, Unlogged: true, Hardware: MatchSame, Intent: Intent{IntentFound, plan().Digest()}}
 		}, Start, "made again"},
 		{"damaged without our intent", empty, func(s *State) { s.Plan, s.Disk = plan(), Disk{State: DiskDamaged, Unlogged: true, Hardware: MatchSame} }, Hold, "damaged"},
+		{"damaged and begun, listed as started", empty, func(s *State) {
+			s.Plan, s.Disk.Intent, s.Cluster = plan(), Intent{IntentFound, plan().Digest()}, list("a", "b", "c")
+		}, Hold, "lists this board's member as started"},
 		{"resume without the plan", empty, func(s *State) { s.Disk.Intent = Intent{IntentFound, "x"} }, Hold, "not known here any more"},
 		{"resume unknown", empty, func(s *State) { s.Disk.Intent = Intent{Do: "dance"} }, Hold, "this version does not know"},
 		{"restart after the intent is done", voter, func(s *State) {

@@ -17,6 +17,8 @@ type State struct {
 	Since     time.Time // since when it is Row
 	StartedAs Row       // the row under which the running etcd was started
 	Proposed  time.Time // when this board last proposed; zero: never
+	Proposals int       // how often it has, since it last saw the fleet change
+	Bound     time.Time // since when it is bound to the present ballot of another board; zero: it is not
 }
 
 // Fold carries what only time can tell from one observation to the next. It is
@@ -25,8 +27,12 @@ func Fold(prev State, facts Observation) State {
 	next := prev
 	next.Observation = facts
 	if prev.Settled.IsZero() || !slices.Equal(living(prev.Peers), living(facts.Peers)) {
-		next.Settled = facts.Now
+		next.Settled, next.Proposals = facts.Now, 0
 	}
+	if facts.Founding.Promised != prev.Founding.Promised {
+		next.Bound = time.Time{}
+	}
+	next.Bound = since(next.Bound, facts.Now, facts.Founding.Promised != "" && !facts.Founding.Own)
 	next.Leaderless = since(prev.Leaderless, facts.Now, facts.Etcd.Proc == ProcRunning && facts.Etcd.Quorum == QuorumLost)
 	if facts.Shadow != prev.Shadow {
 		next.Shadowed = time.Time{}
@@ -46,6 +52,7 @@ func (s State) Note(a Action) State {
 	switch a.Do {
 	case Propose:
 		s.Proposed = s.Now
+		s.Proposals++
 	case Start:
 		s.StartedAs = a.Why
 	}

@@ -12,25 +12,25 @@ import (
 func planned(s State) Action {
 	switch {
 	case namesMe(s):
-		if id, _ := s.Plan.MemberID(s.Self.ID); startedInList(s, FormatID(id)) {
-			return hold(Damaged, "the cluster lists this board's member as started, and its data directory is empty",
-				"it is not started again with an empty log; this version does not replace the member by itself")
-		}
 		return start(s, FoundAgreed, agreedSay)
 	case seated(s):
 		return hold(JoinSeated, "the quorum lists this board's address as a member that has not started",
 			"this version does not start a member that was added later")
 	case clusterSeen(s) && formerMemberListed(s):
 		return hold(Reflashed, "the cluster lists this board under an earlier life, whose disk is gone",
-			"this version does not replace the old member by itself: `agent etcdctl member remove` takes it off the list")
+			"this version does not replace the old member by itself; the cluster goes on without this board")
 	case clusterSeen(s):
 		return standby(s)
-	case wasFounder(s):
-		return Action{Do: Wait, Why: PlanKnowsMeNot, Say: "the plan names an earlier life of this board, whose disk is gone; it waits for the cluster",
-			Hint: "switch on the boards that hold the data; a second cluster is never founded by itself", WaitsFor: absentFounders(s)}
 	}
-	return Action{Do: Wait, Why: PlanKnowsMeNot, Say: "a plan was chosen without this board; it waits for the cluster",
+	a := Action{Do: Wait, Why: PlanKnowsMeNot, Say: "a plan was chosen without this board; it waits for the cluster",
 		Hint: "switch on the boards that hold the data; a second cluster is never founded by itself", WaitsFor: absentFounders(s)}
+	if wasFounder(s) {
+		a.Say = "the plan names an earlier life of this board, whose disk is gone; it waits for the cluster"
+	}
+	if len(a.WaitsFor) == 0 {
+		a.Hint = "the boards of the plan are here; their cluster has not answered yet"
+	}
+	return a
 }
 
 func standby(s State) Action {
@@ -55,8 +55,7 @@ func found(s State) Action {
 	}
 	switch {
 	case s.Self.Trouble != "":
-		return Action{Do: Wait, Why: NoAddress, Say: "this board cannot gossip: " + s.Self.Trouble,
-			Hint: "free the port, or name another one with discovery.gossip_port in every profile", WaitsFor: []string{"gossip"}}
+		return noAddress(s)
 	case s.Shadow != "":
 		// Two boards with one ID would count as one acceptor and promise as two.
 		return Action{Do: Wait, Why: FoundWaiting, Say: "another living board at " + s.Shadow + " has the same board ID; nothing is founded with it",
@@ -66,7 +65,7 @@ func found(s State) Action {
 			Hint: "connect this board to its fleet", WaitsFor: []string{"cluster"}}
 	case len(s.Peers)+1 > limit:
 		return hold(FoundTooMany, fmt.Sprintf("%d boards are seen, and `boards: %d` allows %d at founding", len(s.Peers)+1, s.Want.Boards, limit),
-			fmt.Sprintf("raise `boards` in the profile of every board to at least %d", len(s.Peers)+1))
+			fmt.Sprintf("with all boards on and nothing founded yet, raise `boards` in the profile of every board to at least %d", len(s.Peers)+1))
 	case len(able)+1 < q:
 		return tooFew(s, able, q)
 	case len(able)+1 < s.Want.Boards && s.Now.Sub(s.Settled) < settle:
@@ -90,8 +89,13 @@ func agree(s State, able []Peer) Action {
 			turn = turn.Add(stagger)
 		}
 	}
+	again := min(proposeAgain<<min(max(s.Proposals-1, 0), 10), proposeMost) + s.Self.Patience
 	if !s.Proposed.IsZero() {
-		turn = later(turn, s.Proposed.Add(proposeAgain+s.Self.Patience))
+		turn = later(turn, s.Proposed.Add(again))
+	}
+	if !s.Bound.IsZero() {
+		// Another board's proposal is under way: outbidding it would only end it.
+		turn = later(turn, s.Bound.Add(again))
 	}
 	a := Action{Do: Wait, Why: FoundAgreeing, Say: fmt.Sprintf("%d boards here, enough to found; they agree on a plan", len(able)+1)}
 	if s.Founding.Proposing {

@@ -15,17 +15,19 @@ func member(s State) Action {
 	case s.Cluster.known(s.Now) && s.Cluster.ID != s.Disk.Cluster:
 		return hold(StaleData, fmt.Sprintf("the data here is of cluster %s, a live quorum of this fleet holds cluster %s", s.Disk.Cluster, s.Cluster.ID),
 			"the data is kept and not started; this version does not set it aside by itself")
-	case otherCluster(s) != nil:
-		p := otherCluster(s)
+	case rival(s) != nil && s.Etcd.Proc != ProcRunning:
+		p := rival(s)
 		return hold(TwoClusters, fmt.Sprintf("the data here is of cluster %s, %s holds cluster %s", s.Disk.Cluster, p.Name, p.Cluster),
 			"two clusters were founded in one fleet; decide which one stays, and empty the boards of the other")
 	case s.Cluster.known(s.Now) && !s.Cluster.lists(s.Disk.Member):
 		return hold(Removed, fmt.Sprintf("the quorum of cluster %s does not list this board's member %s any more", s.Cluster.ID, s.Disk.Member),
 			"the data is kept and not started; this version does not set it aside by itself")
 	case s.Self.PeerURL == "":
-		return noAddress()
-	case s.Disk.PeerURL != "" && s.Disk.PeerURL != s.Self.PeerURL:
+		return noAddress(s)
+	case listedURL(s) != "" && listedURL(s) != s.Self.PeerURL:
 		return moved(s)
+	case s.Etcd.Proc == ProcStopped && s.Shadow != "":
+		return besideShadow(s, Restart)
 	case s.Etcd.Proc == ProcStopped:
 		return Action{Do: Start, Why: Restart, Say: "the data of this board and this life is here"}
 	case s.Etcd.Proc == ProcRunning:
@@ -47,7 +49,7 @@ func moved(s State) Action {
 	if s.Etcd.Quorum != QuorumHeld && !s.Cluster.known(s.Now) && elsewhere > 0 {
 		why = MovedAll
 	}
-	return hold(why, fmt.Sprintf("the member is listed at %s, this board is at %s now", s.Disk.PeerURL, s.Self.PeerURL),
+	return hold(why, fmt.Sprintf("the member is listed at %s, this board is at %s now", listedURL(s), s.Self.PeerURL),
 		"give the board its old address back; this version does not follow a new one")
 }
 
@@ -63,6 +65,10 @@ func running(s State) Action {
 			WaitsFor: deadMembers(s), Again: time.Second}
 	case s.Etcd.Quorum != QuorumHeld:
 		return Action{Do: Wait, Why: why, Say: "etcd runs and waits for a leader", WaitsFor: deadMembers(s), Again: time.Second}
+	case rival(s) != nil:
+		p := rival(s)
+		return hold(TwoClusters, fmt.Sprintf("etcd runs here in cluster %s, and %s holds cluster %s", s.Disk.Cluster, p.Name, p.Cluster),
+			"two clusters were founded in one fleet; decide which one stays, and empty the boards of the other")
 	case s.Etcd.Learner:
 		return Action{Do: Wait, Why: why, Say: "etcd runs as a learner and the quorum is held"}
 	case s.Etcd.Leader && s.Cluster.known(s.Now):
@@ -76,7 +82,7 @@ func running(s State) Action {
 // steward is what the agent beside the leader sees open among the seats. This
 // version reports it and acts on none of it.
 func steward(s State) (Action, bool) {
-	const by = "this version does not change the membership by itself; `agent etcdctl member` does it by hand"
+	const by = "this version does not change the membership, and does not start members that were added by hand; the cluster goes on as it is"
 	for _, m := range s.Cluster.Members {
 		p := peerOf(s, m)
 		switch {
@@ -103,14 +109,38 @@ func startedAs(s State) Row {
 	return Restart
 }
 
-// otherCluster is a living peer that holds data of another cluster than ours.
-func otherCluster(s State) *Peer {
+// otherCluster is a living peer that holds data of another cluster than id.
+func otherCluster(s State, id string) *Peer {
 	for i, p := range s.Peers {
-		if p.Alive && p.Cluster != "" && p.Cluster != s.Disk.Cluster {
+		if p.Alive && p.Cluster != "" && p.Cluster != id {
 			return &s.Peers[i]
 		}
 	}
 	return nil
+}
+
+// rival is a living peer of another cluster that stands against the data here.
+// Where the plan says that the data here is the fleet's, an old card with data
+// of an older cluster does not count, or it would keep a fleet from restarting
+// after a power cut; a member of another cluster that works does.
+func rival(s State) *Peer {
+	planned := s.Plan != nil && clusterID(s.Plan) == s.Disk.Cluster
+	for i, p := range s.Peers {
+		if p.Alive && p.Cluster != "" && p.Cluster != s.Disk.Cluster && (p.Healthy || !planned) {
+			return &s.Peers[i]
+		}
+	}
+	return nil
+}
+
+// listedURL is where the member is listed: by the database, which may not have
+// taken in the list yet after a first start, else by the plan.
+func listedURL(s State) string {
+	if s.Disk.PeerURL != "" || s.Plan == nil {
+		return s.Disk.PeerURL
+	}
+	f, _ := s.Plan.Founder(s.Self.ID)
+	return f.PeerURL
 }
 
 // peerOf joins a member with its board: by the plan for founders, else by

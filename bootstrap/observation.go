@@ -19,6 +19,7 @@ type Observation struct {
 	Peers     []Peer // all other boards of the fleet that were ever seen, by ID
 	Shadow    string // an address at which another living board shows this board's ID; "" none
 	Strangers []Stranger
+	Failed    string // what the last effect failed of; "" if it worked
 	Etcd      Etcd
 	Cluster   Cluster
 	Order     Order
@@ -39,9 +40,9 @@ func (w Want) terms() founding.Terms {
 	return founding.Terms{Cluster: w.Cluster, Generation: 1, Boards: w.Boards, Voters: w.Voters}
 }
 
-// Self is this board. Patience is drawn once at random: how much longer than
-// others this board waits before it proposes again, so that two proposers that
-// outbid each other once do not do so for ever.
+// Self is this board. Patience is random, below proposeAgain, and drawn anew for
+// each attempt to found: two proposers that outbid each other once shall not do
+// so for ever.
 type Self struct {
 	ID, Life, Name string
 	Address        string // "" while the board has none
@@ -102,6 +103,9 @@ const IntentFound = "found"
 
 // Founding is how far this board's own proposal is.
 type Founding struct {
+	Promised  string // the ballot this board is bound to, printed; "" none
+	Own       bool   // that ballot is its own
+	Conflict  string // digest of a second chosen plan that some board told of; "" none
 	Proposing bool
 	Promises  int    // boards that promised in the present ballot
 	Accepts   int    // boards that accepted in it

@@ -61,6 +61,11 @@ func broken(s State, a Action) []string {
 		rule(named && f.Life == s.Self.Life, "only a founder in the life that was named founds")
 		rule(f.PeerURL == s.Self.PeerURL, "a founder starts where the plan lists it")
 	}
+	for _, p := range s.Peers {
+		rule(!founds || !p.Alive || p.Cluster == "" || p.Cluster == clusterID(s.Plan), "nothing is founded beside data of another cluster")
+	}
+	rule(!founds || !startedInList(s, memberID(s.Self.ID)), "a member that the cluster has seen start does not start with an empty log")
+	rule(!starts || s.Shadow == "", "nothing starts beside another board with its own ID")
 	rule(!founds || s.Disk.State == DiskEmpty || ownUnfinished && a.Clear,
 		"founding needs an empty directory, or one of our own unfinished start")
 	rule(!founds || !s.Disk.Born, "a member ID never starts twice with an empty log")
@@ -69,7 +74,9 @@ func broken(s State, a Action) []string {
 		rule(s.Plan == nil || clusterID(s.Plan) == s.Disk.Cluster, "data of another cluster than the fleet's is not started")
 		rule(!s.Cluster.known(s.Now) || s.Cluster.lists(s.Disk.Member), "a member that the quorum removed is not started")
 		for _, p := range s.Peers {
-			rule(!p.Alive || p.Cluster == "" || p.Cluster == s.Disk.Cluster, "data is not started beside another cluster of the fleet")
+			rival := p.Alive && p.Cluster != "" && p.Cluster != s.Disk.Cluster
+			rule(!rival || !p.Healthy, "data is not started beside another cluster of the fleet that works")
+			rule(!rival || s.Plan != nil, "data is not started beside other data while no plan says which is the fleet's")
 		}
 	}
 	rule(!a.Clear || founds && ownUnfinished, "only what is left of our own unfinished start is set aside")
@@ -117,30 +124,30 @@ func each(f func(State)) {
 	}
 	disks := []Disk{{State: DiskUnknown}, {State: DiskEmpty}, {State: DiskUnborn}, {State: DiskMember}, {State: DiskDamaged}, {State: DiskDamaged, Unlogged: true}}
 	intents := []Intent{{}, {IntentFound, born.Digest()}, {IntentFound, "other"}, {Do: "dance"}}
-	for _, want := range []Want{{}, {Problem: "bad"}, {Cluster: "lab", Boards: 4, Voters: 3}, {Cluster: "lab", Boards: 4, Voters: 3, Never: true}} {
-		for _, url := range []string{"", "https://10.0.0.1:2380"} {
-			for _, disk := range disks {
-				for hardware := MatchUnknown; hardware <= MatchOther; hardware++ {
-					for owner := MatchUnknown; owner <= MatchOther; owner++ {
-						for _, intent := range intents {
-							for _, wasBorn := range []bool{false, true} {
-								for _, p := range []*founding.Plan{nil, born, other, former, elsewhere} {
-									for _, view := range peers {
-										for _, members := range lists {
-											for proc := ProcUnknown; proc <= ProcBackoff; proc++ {
-												s := empty()
-												s.Want, s.Self.PeerURL, s.Plan, s.Peers, s.Cluster, s.Etcd.Proc = want, url, p, view, members, proc
-												s.Disk = Disk{State: disk.State, Unlogged: disk.Unlogged, Hardware: hardware, Owner: owner, Intent: intent, Born: wasBorn}
-												if disk.State == DiskMember {
-													s.Disk.Cluster, s.Disk.Member, s.Disk.PeerURL = planID(), memberID("a"), "https://10.0.0.1:2380"
+	for _, shadow := range []string{"", "10.0.0.7"} {
+		for _, want := range []Want{{}, {Problem: "bad"}, {Cluster: "lab", Boards: 4, Voters: 3}, {Cluster: "lab", Boards: 4, Voters: 3, Never: true}} {
+			for _, url := range []string{"", "https://10.0.0.1:2380"} {
+				for _, disk := range disks {
+					for hardware := MatchUnknown; hardware <= MatchOther; hardware++ {
+						for owner := MatchUnknown; owner <= MatchOther; owner++ {
+							for _, intent := range intents {
+								for _, wasBorn := range []bool{false, true} {
+									for _, p := range []*founding.Plan{nil, born, other, former, elsewhere} {
+										for _, view := range peers {
+											for _, members := range lists {
+												for proc := ProcUnknown; proc <= ProcBackoff; proc++ {
+													s := empty()
+													s.Want, s.Self.PeerURL, s.Plan, s.Peers, s.Cluster, s.Etcd.Proc = want, url, p, view, members, proc
+													s.Disk = Disk{State: disk.State, Unlogged: disk.Unlogged, Hardware: hardware, Owner: owner, Intent: intent, Born: wasBorn}
+													if disk.State == DiskMember {
+														s.Disk.Cluster, s.Disk.Member, s.Disk.PeerURL = planID(), memberID("a"), "https://10.0.0.1:2380"
+													}
+													if proc == ProcRunning {
+														s.Etcd.Quorum, s.Etcd.Leader = QuorumHeld, true
+													}
+													s.Shadow = shadow
+													f(s)
 												}
-												if proc == ProcRunning {
-													s.Etcd.Quorum, s.Etcd.Leader = QuorumHeld, true
-												}
-												if proc == ProcUnknown {
-													s.Shadow = "10.0.0.7"
-												}
-												f(s)
 											}
 										}
 									}

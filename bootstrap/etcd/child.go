@@ -53,9 +53,13 @@ type Child struct {
 // theirs. Its log lines go to log. A child lives until it ends by itself, Stop
 // is called, or this process ends.
 //
+// The child keeps the inherit files open for as long as it lives and does nothing
+// with them: an flock(2) on one of them outlives this process until the child has
+// ended too. The caller may close its own; LOCK_UN would take the lock from both.
+//
 // No parent-death signal is asked for: Linux sends it when the thread that
 // started the child ends, and Go's threads come and go.
-func Spawn(argv []string, c Config, log zerolog.Logger) (*Child, error) {
+func Spawn(argv []string, c Config, log zerolog.Logger, inherit ...*os.File) (*Child, error) {
 	if len(argv) == 0 {
 		return nil, errors.New("start etcd: no command")
 	}

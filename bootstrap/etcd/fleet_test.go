@@ -26,7 +26,7 @@ func TestMain(m *testing.M) {
 		case "as-child":
 			os.Exit(Serve(context.Background(), os.Stdin, os.Stdout, os.Stderr, os.Exit))
 		case "as-agent":
-			os.Exit(asAgent())
+			os.Exit(asAgent(os.Args[2:]))
 		case "as-etcdctl":
 			Ctl(os.Args[2:])
 			os.Exit(0)
@@ -40,14 +40,22 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// asAgent starts a child with the configuration from standard input, tells its
-// PID and waits to be killed.
-func asAgent() int {
+// asAgent starts a child with the configuration from standard input that inherits
+// locks on these files, tells its PID and waits to be killed.
+func asAgent(locks []string) int {
+	var inherit []*os.File
+	for _, path := range locks {
+		f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+		if err != nil || syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB) != nil {
+			return 1
+		}
+		inherit = append(inherit, f)
+	}
 	var c Config
 	if err := json.NewDecoder(os.Stdin).Decode(&c); err != nil {
 		return 1
 	}
-	ch, err := Spawn(childArgs(), c, zerolog.Nop())
+	ch, err := Spawn(childArgs(), c, zerolog.Nop(), inherit...)
 	if err != nil {
 		return 1
 	}

@@ -73,7 +73,7 @@ type Data struct {
 //
 // Not found out: a log whose end was overwritten with zeros (it looks shorter),
 // damage in pages of the database that hold keys, wrong values.
-func Inspect(dir string) (Data, error) {
+func Inspect(dir string, beside ...string) (Data, error) {
 	d, err := inspect(dir)
 	if err != nil {
 		return Data{}, fmt.Errorf("inspect %s: %w", dir, err)

@@ -1,0 +1,98 @@
+package etcd
+
+import (
+	"bufio"
+	"encoding/json"
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/rs/zerolog"
+)
+
+// locked opens a file of its own and asks for the lock without waiting.
+func locked(t *testing.T, path string) (f *os.File, ok bool) {
+	t.Helper()
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { f.Close() })
+	err = syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
+	if err != nil && !errors.Is(err, syscall.EWOULDBLOCK) {
+		t.Fatal(err)
+	}
+	return f, err == nil
+}
+
+// TestInherit: a lock that the parent has closed is held until the child is gone.
+func TestInherit(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "lock")
+	lock, ok := locked(t, path)
+	if !ok {
+		t.Fatal("a new file is locked")
+	}
+	// It reads until its input ends, and knows nothing of the lock.
+	ch, err := Spawn([]string{"/bin/cat"}, Config{}, zerolog.Nop(), lock)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := lock.Close(); err != nil {
+		t.Error(err)
+	}
+	if _, free := locked(t, path); free {
+		t.Error("the lock is free while the child lives")
+	}
+	kill(t, ch)
+	eventually(t, "the lock is free", func() bool {
+		_, free := locked(t, path)
+		return free
+	})
+}
+
+// TestInheritFromAKilledAgent: the same with etcd, and an agent that is killed.
+func TestInheritFromAKilledAgent(t *testing.T) {
+	config, err := json.Marshal(members(t, 1, TLSFiles{})[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(t.TempDir(), "lock")
+	agent := exec.Command(childArgs()[0], "as-agent", path)
+	agent.Stdin = strings.NewReader(string(config))
+	out, err := agent.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := agent.Start(); err != nil {
+		t.Fatal(err)
+	}
+	line, readErr := bufio.NewReader(out).ReadString('\n')
+	pid, err := strconv.Atoi(strings.TrimSpace(line))
+	if err == nil {
+		// A stopped child does not see the end of its input.
+		err = syscall.Kill(pid, syscall.SIGSTOP)
+	}
+	if err := errors.Join(err, readErr, agent.Process.Kill()); err != nil {
+		t.Error(err)
+	}
+	_ = agent.Wait()
+	if t.Failed() {
+		return
+	}
+	if _, free := locked(t, path); free {
+		t.Error("the lock is free while the child of the killed agent lives")
+	}
+	if err := syscall.Kill(pid, syscall.SIGCONT); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the lock is free", func() bool {
+		_, free := locked(t, path)
+		return free
+	})
+	eventually(t, "the child is gone", func() bool { return gone(pid) })
+}
