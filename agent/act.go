@@ -2,7 +2,9 @@ package agent
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"net/url"
 	"time"
@@ -23,22 +25,24 @@ func (a *Agent) act(ctx context.Context, act bootstrap.Action) {
 		return
 	}
 	f := a.fleet
-	a.belong()
 	f.agree.setRefusal(a.refusal())
 	if f.gossip != nil {
 		f.gossip.SetCard(a.card())
 		f.agree.tell(f.gossip, a.state.Now, f.gossip.Peers())
 	}
 	f.aim(a)
-	var err error
+	err := errors.Join(a.remember(), f.keepCertified(a))
 	switch act.Do {
 	case bootstrap.Wait, bootstrap.Hold:
 	case bootstrap.Propose:
 		if f.gossip != nil {
 			f.agree.propose(f.gossip, act.Boards)
+			a.patience = rand.N(time.Second)
 		}
 	case bootstrap.Start:
-		err = a.start(ctx, act)
+		if err == nil {
+			err = a.start(ctx, act)
+		}
 	}
 	a.failed(act, err)
 }
@@ -56,18 +60,29 @@ func (a *Agent) failed(act bootstrap.Action, err error) {
 	a.failure = text
 }
 
-// belong writes down which fleet this board is of, once it knows its plan.
-func (a *Agent) belong() {
-	if a.state.Plan == nil || a.board.Fleet != nil {
-		return
+// remember writes down what this board must not forget, as soon as it is known:
+// which fleet it is of, and that a member of this life was started. What could
+// not be written is written the next time.
+func (a *Agent) remember() error {
+	next := a.board
+	if a.runner.proc == bootstrap.ProcRunning && a.disk.State == bootstrap.DiskMember {
+		next.Born, next.Intent = true, bootstrap.Intent{}
 	}
-	next, fleet := a.board, a.fleet.profile.Fleet()
+	if next.Born == a.board.Born && next.Intent == a.board.Intent && (a.board.Fleet != nil || a.state.Plan == nil && !next.Born) {
+		return nil
+	}
+	return a.bind(next)
+}
+
+// bind writes board.json with the fleet in it.
+func (a *Agent) bind(next boardRecord) error {
+	fleet := a.fleet.profile.Fleet()
 	next.Fleet = &fleet
 	if err := a.store.write("board.json", next); err != nil {
-		a.log.Error().Err(err).Msg("which fleet this board is of is not on disk")
-		return
+		return err
 	}
 	a.board = next
+	return nil
 }
 
 // refusal is why this board takes no part in founding; "" if it may.
@@ -137,12 +152,10 @@ func childMemory() int64 {
 // begin writes down that this board founds from the plan, before it does.
 func (a *Agent) begin(act bootstrap.Action) error {
 	next := a.board
-	fleet := a.fleet.profile.Fleet()
-	next.Fleet, next.Intent = &fleet, bootstrap.Intent{Do: bootstrap.IntentFound, Plan: act.Plan.Digest()}
-	if err := a.store.write("board.json", next); err != nil {
+	next.Intent = bootstrap.Intent{Do: bootstrap.IntentFound, Plan: act.Plan.Digest()}
+	if err := a.bind(next); err != nil {
 		return err
 	}
-	a.board = next
 	if act.Clear {
 		name := fmt.Sprintf("unborn-%s-%s", a.board.Life, randomHex(3))
 		if err := a.store.setAside(name); err != nil {
@@ -165,17 +178,9 @@ func (a *Agent) childNews(n childReport) {
 	}
 	a.disk = bootstrap.Disk{State: bootstrap.DiskMember, Cluster: n.event.ClusterID, Member: n.event.MemberID,
 		PeerURL: a.runner.config.PeerURL, Hardware: a.disk.Hardware, Owner: a.store.ownerMatch(a.board)}
-	next := a.board
-	fleet := a.fleet.profile.Fleet()
-	next.Born, next.Intent, next.Fleet = true, bootstrap.Intent{}, &fleet
-	if next.Born == a.board.Born && next.Intent == a.board.Intent && a.board.Fleet != nil {
-		return
+	if err := a.remember(); err != nil {
+		a.log.Error().Err(err).Msg("that a member was started is not on disk yet; it is tried again")
 	}
-	if err := a.store.write("board.json", next); err != nil {
-		a.log.Error().Err(err).Msg("that a member was started is not on disk; the intent stays")
-		return
-	}
-	a.board = next
 }
 
 // memberName is the name in etcd: the plan's for a founder.

@@ -26,6 +26,7 @@ var ErrNoIdentity = errors.New("this hardware has nothing to be told apart by; g
 // is read from ConfigDir, and may come later.
 type Config struct {
 	StateDir, ConfigDir, RunDir string
+	Profile                     string     // put in place once the state directory is ours; "" : nothing
 	Name                        string     // "" : the host's name
 	Address                     netip.Addr // zero: looked for
 	Interface                   string     // "" : as the profile says
@@ -56,19 +57,27 @@ type Agent struct {
 	// failure is what the last effect failed of, "" if it worked.
 	failure string
 	view    atomic.Pointer[view]
+	// decided is closed when there is a view.
+	decided chan struct{}
 	notify  systemd.Notifier
 }
 
 // Run is the daemon until ctx ends; then it ends in order within seconds and
-// returns nil. It returns ErrSecondAgent if the state directory is taken, and
-// other errors only for what makes a start senseless: a state directory that
-// cannot be used, a control socket that cannot be made.
+// returns nil. It returns ErrSecondAgent if the state directory is taken, what
+// PlaceProfile returns for a profile that is not put in place, ErrNoIdentity,
+// and other errors only for what makes a start senseless: a state directory
+// that cannot be used, a control socket that cannot be made.
 func Run(ctx context.Context, c Config) error {
 	s, err := openStore(c.StateDir)
 	if err != nil {
 		return err
 	}
 	defer s.close()
+	if c.Profile != "" {
+		if _, err := PlaceProfile(c.ConfigDir, c.StateDir, c.Profile); err != nil {
+			return err
+		}
+	}
 	a, err := newAgent(c, s)
 	if err != nil {
 		return err
@@ -88,21 +97,16 @@ func Run(ctx context.Context, c Config) error {
 }
 
 func newAgent(c Config, s *store) (*Agent, error) {
-	a := &Agent{config: c, log: c.Log, store: s, host: c.Name}
+	a := &Agent{config: c, log: c.Log, store: s, host: c.Name, decided: make(chan struct{})}
 	if a.host == "" {
 		host, err := os.Hostname()
 		if err != nil {
 			return nil, fmt.Errorf("host name: %w", err)
 		}
-		a.host = host
+		a.host = memberNameOf(host)
 	}
 	var err error
-	if c.Identity != "" {
-		a.hardware = discovery.Labelled(c.Identity)
-	} else if a.hardware, err = discovery.ReadHardware("/"); err != nil {
-		// One kind of fingerprint that cannot be read is no reason to stay off.
-		a.log.Warn().Err(err).Msg("not all of this board's hardware could be read")
-	}
+	a.readHardware()
 	if a.hardware.BoardID() == "" {
 		return nil, ErrNoIdentity
 	}
@@ -113,12 +117,25 @@ func newAgent(c Config, s *store) (*Agent, error) {
 	if err := s.write("board.json", a.board); err != nil {
 		return nil, fmt.Errorf("identity of this board: %w", err)
 	}
-	a.patience = rand.N(2 * time.Second)
+	a.patience = rand.N(time.Second)
 	a.runner = newRunner(c.Child, a.log.With().Str("from", "etcd").Logger())
+	a.runner.lock = s.lock
 	a.profile = profileFile{path: ProfilePath(c.ConfigDir)}
 	a.inspect()
 	a.log.Info().Str("board", a.board.ID).Str("name", a.host).Str("version", c.Version).Msg("agent started")
 	return a, nil
+}
+
+func (a *Agent) readHardware() {
+	if a.config.Identity != "" {
+		a.hardware = discovery.Labelled(a.config.Identity)
+		return
+	}
+	var err error
+	if a.hardware, err = discovery.ReadHardware("/"); err != nil {
+		// One kind of fingerprint that cannot be read is no reason to stay off.
+		a.log.Warn().Err(err).Msg("not all of this board's hardware could be read")
+	}
 }
 
 // shutdown ends everything in order: leadership first, gossip after it, so that

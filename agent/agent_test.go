@@ -214,6 +214,18 @@ func TestSecondAgentOnOneStateDirectory(t *testing.T) {
 	if err := Run(t.Context(), r.config); !errors.Is(err, ErrSecondAgent) {
 		t.Errorf("got %v, want ErrSecondAgent", err)
 	}
+	before, err := os.ReadFile(ProfilePath(r.config.ConfigDir))
+	if err != nil {
+		t.Fatal(err)
+	}
+	refused := r.config
+	refused.Profile = loopbackProfile(t, 5, 3, at[0])
+	if err := Run(t.Context(), refused); !errors.Is(err, ErrSecondAgent) {
+		t.Errorf("with another profile: got %v, want ErrSecondAgent", err)
+	}
+	if after, err := os.ReadFile(ProfilePath(r.config.ConfigDir)); err != nil || string(after) != string(before) {
+		t.Errorf("a refused agent replaced the profile of the one that runs (%v)", err)
+	}
 	other := r.config
 	other.StateDir = filepath.Join(dir, "other")
 	if err := Run(t.Context(), other); !errors.Is(err, ErrSecondAgent) {
@@ -239,5 +251,26 @@ func TestExplainTellsWhatTheDecisionRestsOn(t *testing.T) {
 	}
 	if e.Why != "1 of 3 boards here, waiting for 2 more; are they on?" {
 		t.Errorf("why: %q", e.Why)
+	}
+}
+
+func TestWhatCannotBeWrittenIsSaid(t *testing.T) {
+	for name, block := range map[string]string{"a promise": "founding.json.tmp", "a certificate": "pki/node-key.pem.tmp"} {
+		t.Run(name, func(t *testing.T) {
+			at, dir := loopback(t, 1), t.TempDir()
+			// A directory that is not empty stands where a temporary file belongs.
+			if err := os.MkdirAll(filepath.Join(dir, "state", block, "in the way"), 0o700); err != nil {
+				t.Fatal(err)
+			}
+			r := power(t, dir, "one", at[0], loopbackProfile(t, 1, 1, at[0]))
+			s := r.status(t, "told what fails", func(s Status) bool { return strings.Contains(s.Board.Why, filepath.Base(block)) })
+			if s.Board.Hint == "" || s.Cluster.Founded {
+				t.Errorf("hint %q, founded %v", s.Board.Hint, s.Cluster.Founded)
+			}
+			if err := os.RemoveAll(filepath.Join(dir, "state", block)); err != nil {
+				t.Fatal(err)
+			}
+			r.status(t, "a cluster of one", func(s Status) bool { return *s.Cluster.Quorum && s.Board.State == "found/agreed" })
+		})
 	}
 }

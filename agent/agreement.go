@@ -33,16 +33,22 @@ type agreement struct {
 	config  founding.Config
 	durable founding.Record // what the disk holds
 	refuse  string
-	machine *founding.Machine
-	log     zerolog.Logger
-	told    map[string]time.Time
-	sends   sync.WaitGroup
+	// bind writes down which fleet this board is of. It comes before the first
+	// promise: a board that has promised is not free for another fleet.
+	bind     func() error
+	failure  string // why the last write failed, "" if it worked
+	broken   string // why the machine can never be used again
+	conflict string // digest of a second plan that was chosen
+	machine  *founding.Machine
+	log      zerolog.Logger
+	told     map[string]time.Time
+	sends    sync.WaitGroup
 }
 
 // openAgreement reads founding.json. A damaged one is an error: the promises in
 // it may be what keeps a second plan from being chosen.
-func openAgreement(s *store, terms founding.Terms, self founding.Founder, log zerolog.Logger) (*agreement, error) {
-	g := &agreement{store: s, log: log, told: map[string]time.Time{},
+func openAgreement(s *store, terms founding.Terms, self founding.Founder, bind func() error, log zerolog.Logger) (*agreement, error) {
+	g := &agreement{store: s, log: log, bind: bind, told: map[string]time.Time{},
 		config: founding.Config{Terms: terms, Self: self, Token: func() string { return randomHex(16) }}}
 	var r foundingRecord
 	if err := s.read("founding.json", &r); err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -70,6 +76,9 @@ func (g *agreement) rebuild() error {
 
 // setRefusal says why this board takes no part; "" if it does.
 func (g *agreement) setRefusal(reason string) {
+	if g.broken != "" {
+		reason = g.broken
+	}
 	g.refuse = reason
 	g.machine.Refuse(reason)
 }
@@ -82,7 +91,10 @@ func (g *agreement) setSelf(f founding.Founder) {
 
 func (g *agreement) status() bootstrap.Founding {
 	s := g.machine.Status()
-	f := bootstrap.Founding{Proposing: !s.Ballot.IsZero(), Promises: s.Promises, Accepts: s.Accepts}
+	f := bootstrap.Founding{Conflict: g.conflict, Proposing: !s.Ballot.IsZero(), Promises: s.Promises, Accepts: s.Accepts}
+	if !s.Promised.IsZero() {
+		f.Promised, f.Own = s.Promised.String(), s.Promised.Board == g.config.Self.Board
+	}
 	if s.LastReject.Reason != "" {
 		f.Rejected = s.LastReject.Board + ": " + s.LastReject.Reason
 	}
@@ -119,22 +131,12 @@ func (g *agreement) chosen(p *founding.Plan, from, to string) founding.Message {
 func (g *agreement) carryOut(gossip channel, r founding.Ready) {
 	for queue := []founding.Ready{r}; len(queue) > 0; {
 		r, queue = queue[0], queue[1:]
-		if r.Record != nil {
-			if err := g.store.write("founding.json", foundingRecord{g.machine.Terms().Generation, *r.Record}); err != nil {
-				// The machine is ahead of its disk: nothing it says may leave, and
-				// it must forget. If the write got further than its error says, the
-				// disk holds a promise that nobody was given, which binds too much
-				// and never too little.
-				g.log.Error().Err(err).Msg("a promise could not be written and is not given")
-				if err := g.rebuild(); err != nil {
-					g.setRefusal("its founding record cannot be used: " + err.Error())
-				}
-				return
-			}
-			g.durable = *r.Record
+		if r.Record != nil && !g.keep(*r.Record) {
+			return
 		}
-		if r.Conflict != nil {
-			g.log.Error().Str("here", g.machine.Chosen().Digest()).Str("there", r.Conflict.Digest()).
+		if r.Conflict != nil && g.conflict != r.Conflict.Digest() {
+			g.conflict = r.Conflict.Digest()
+			g.log.Error().Str("here", g.machine.Chosen().Digest()).Str("there", g.conflict).
 				Msg("two founding plans were chosen in one fleet; `boards` in a profile was too small")
 		}
 		if r.Chosen != nil {
@@ -150,6 +152,30 @@ func (g *agreement) carryOut(gossip channel, r founding.Ready) {
 			g.send(gossip, m)
 		}
 	}
+}
+
+// keep puts a record on disk. If that fails the machine is ahead of its disk:
+// nothing it says may leave, and it must forget. If the write got further than
+// its error says, the disk holds a promise that nobody was given, which binds
+// too much and never too little.
+func (g *agreement) keep(r founding.Record) bool {
+	err := g.bind()
+	if err == nil {
+		err = g.store.write("founding.json", foundingRecord{g.machine.Terms().Generation, r})
+	}
+	if err == nil {
+		g.durable, g.failure = r, ""
+		return true
+	}
+	if err.Error() != g.failure {
+		g.failure = err.Error()
+		g.log.Error().Err(err).Msg("a promise could not be written and is not given")
+	}
+	if err := g.rebuild(); err != nil {
+		g.broken = "its founding record cannot be used: " + err.Error()
+		g.setRefusal(g.broken)
+	}
+	return false
 }
 
 // send does not wait: a board that just died takes seconds to be found out.

@@ -2,6 +2,7 @@ package agent
 
 import (
 	"encoding/json"
+	"errors"
 	"os"
 	"path/filepath"
 	"testing"
@@ -17,10 +18,12 @@ type shareNowhere struct{}
 func (shareNowhere) Send(string, []byte) error { return nil }
 func (shareNowhere) SetShared([]byte)          {}
 
+func unbound() error { return nil }
+
 func openTestAgreement(t *testing.T, s *store) *agreement {
 	t.Helper()
 	g, err := openAgreement(s, founding.Terms{Cluster: "lab", Generation: 1, Boards: 1, Voters: 1},
-		founding.Founder{Board: "a", Life: "a1", Name: "a", PeerURL: "https://10.0.0.1:2380"}, zerolog.Nop())
+		founding.Founder{Board: "a", Life: "a1", Name: "a", PeerURL: "https://10.0.0.1:2380"}, unbound, zerolog.Nop())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -43,6 +46,9 @@ func TestPromiseThatCannotBeWrittenIsNotGiven(t *testing.T) {
 	g.carryOut(shareNowhere{}, r)
 	if got := g.machine.Record(); got.Promised != (founding.Ballot{}) || got.Chosen != nil {
 		t.Errorf("the machine is ahead of its disk: %+v", got)
+	}
+	if g.failure == "" {
+		t.Error("nobody can tell that the write failed")
 	}
 
 	if err := os.RemoveAll(block); err != nil {
@@ -79,7 +85,7 @@ func TestDamagedFoundingRecordIsNotOverwritten(t *testing.T) {
 				t.Fatal(err)
 			}
 			terms := founding.Terms{Cluster: "lab", Generation: 1, Boards: 1, Voters: 1}
-			if _, err := openAgreement(s, terms, founding.Founder{Board: "a", Life: "a1"}, zerolog.Nop()); err == nil {
+			if _, err := openAgreement(s, terms, founding.Founder{Board: "a", Life: "a1"}, unbound, zerolog.Nop()); err == nil {
 				t.Error("a record that cannot be read is taken for none: promises in it would be forgotten")
 			}
 			if b, err := os.ReadFile(s.path("founding.json")); err != nil || string(b) != content {
@@ -100,5 +106,17 @@ func TestRecordOnDiskKeepsItsGeneration(t *testing.T) {
 	}
 	if got := openTestAgreement(t, s).machine.Terms().Generation; got != 3 {
 		t.Errorf("generation %d, want 3", got)
+	}
+}
+
+func TestNoPromiseBeforeTheFleetIsWrittenDown(t *testing.T) {
+	g := openTestAgreement(t, newStore(t))
+	g.bind = func() error { return errors.New("disk full") }
+	g.carryOut(shareNowhere{}, g.machine.Propose([]string{"a"}))
+	if g.machine.Chosen() != nil || g.machine.Record().Promised != (founding.Ballot{}) {
+		t.Errorf("promised without it: %+v", g.machine.Record())
+	}
+	if _, err := os.Stat(g.store.path("founding.json")); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("a promise is on disk: %v", err)
 	}
 }

@@ -46,7 +46,7 @@ type ClusterStatus struct {
 	ID             *string `json:"id"`
 	Token          *string `json:"token"`
 	InitialCluster *string `json:"initial_cluster"`
-	Quorum         *bool   `json:"quorum"` // nil: no cluster to ask yet
+	Quorum         *bool   `json:"quorum"` // true: a linearizable read has just succeeded
 	Leader         *string `json:"leader"` // the member's name
 	Revision       *int64  `json:"revision"`
 	RaftTerm       *uint64 `json:"raft_term"`

@@ -50,8 +50,6 @@ func (v *view) ask(ctx context.Context) answer {
 	if len(v.target.endpoints) == 0 {
 		return answer{}
 	}
-	ctx, cancel := context.WithTimeout(ctx, statusTimeout)
-	defer cancel()
 	t := v.target
 	c, err := etcd.Dial(etcd.ClientConfig{Endpoints: t.endpoints, CA: t.files.CA, Cert: t.files.Cert, Key: t.files.Key, RequestTimeout: statusTimeout})
 	if err != nil {

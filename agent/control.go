@@ -39,16 +39,21 @@ func (a *Agent) listen() (net.Listener, error) {
 	return l, nil
 }
 
+// firstView is how long a reader waits for the first decision after a start.
+const firstView = 5 * time.Second
+
 // serve answers on the control socket until ctx ends.
 func (a *Agent) serve(ctx context.Context, l net.Listener) {
 	mux := http.NewServeMux()
 	answer := func(path string, make func(context.Context, *view) any) {
 		mux.HandleFunc("GET "+path, func(w http.ResponseWriter, r *http.Request) {
-			v := a.view.Load()
-			if v == nil {
+			select {
+			case <-a.decided:
+			case <-time.After(firstView):
 				http.Error(w, "the agent has not decided anything yet", http.StatusServiceUnavailable)
 				return
 			}
+			v := a.view.Load()
 			w.Header().Set("Content-Type", "application/json")
 			// A reader that went away is its own problem.
 			_ = json.NewEncoder(w).Encode(make(r.Context(), v))
@@ -60,8 +65,9 @@ func (a *Agent) serve(ctx context.Context, l net.Listener) {
 	server := &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second,
 		BaseContext: func(net.Listener) context.Context { return ctx }}
 	closed := context.AfterFunc(ctx, func() {
-		server.Close()
+		// Before Close: that lets this agent end, and the next one make a socket.
 		os.Remove(SocketPath(a.config.RunDir))
+		server.Close()
 	})
 	defer closed()
 	if err := server.Serve(l); !errors.Is(err, http.ErrServerClosed) {

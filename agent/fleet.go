@@ -29,6 +29,7 @@ type fleet struct {
 	addresses <-chan netip.Addr
 	address   netip.Addr        // zero: none yet
 	files     etcd.TLSFiles     // zero with tls: false, or while there is no address
+	certified time.Time         // when the certificate was last compared with the addresses
 	gossip    *discovery.Gossip // nil until there is an address to gossip from
 	trouble   string            // why there is none, in words
 	retryAt   time.Time
@@ -40,10 +41,10 @@ type fleet struct {
 // follow brings the fleet up as soon as there is a usable profile, and gossip
 // as soon as it can listen.
 func (a *Agent) follow(ctx context.Context) {
-	if a.profile.load() {
+	if now := time.Now(); a.profile.load(now) {
 		f, err := a.openFleet(ctx, a.profile.profile)
 		if err != nil {
-			a.profile.refuse(err)
+			a.profile.refuse(now, err)
 			return
 		}
 		a.fleet = f
@@ -69,6 +70,14 @@ func (f *fleet) firstAddress(ctx context.Context, a *Agent) {
 	}
 }
 
+// bindFleet writes down, before the first promise, which fleet this board is of.
+func (a *Agent) bindFleet() error {
+	if a.board.Fleet != nil {
+		return nil
+	}
+	return a.bind(a.board)
+}
+
 func (a *Agent) openFleet(ctx context.Context, p *profiles.Profile) (*fleet, error) {
 	if a.board.Fleet != nil && *a.board.Fleet != p.Fleet() {
 		return nil, &ForeignFleetError{Has: *a.board.Fleet, Wants: p.Fleet()}
@@ -78,7 +87,7 @@ func (a *Agent) openFleet(ctx context.Context, p *profiles.Profile) (*fleet, err
 		return nil, err
 	}
 	terms := founding.Terms{Cluster: p.Cluster, Generation: 1, Boards: p.Boards, Voters: p.Voters}
-	agree, err := openAgreement(a.store, terms, founding.Founder{Board: a.board.ID, Life: a.board.Life}, a.log)
+	agree, err := openAgreement(a.store, terms, founding.Founder{Board: a.board.ID, Life: a.board.Life}, a.bindFleet, a.log)
 	if err != nil {
 		return nil, err
 	}
@@ -122,37 +131,17 @@ func (f *fleet) move(ctx context.Context, a *Agent, at netip.Addr) {
 		a.log.Warn().Err(err).Msg("gossip at the old address did not end in order")
 	}
 	f.agree.setSelf(founding.Founder{Board: a.board.ID, Life: a.board.Life, Name: a.host, PeerURL: f.peerURL()})
-	if err := f.certify(a); err != nil {
-		f.trouble = err.Error()
-		a.log.Error().Err(err).Msg("no certificate for this address")
-		return
-	}
 	f.startGossip(ctx, a)
 }
 
-// certify makes sure that the certificate on disk is for the present address.
-func (f *fleet) certify(a *Agent) error {
-	if !f.profile.Etcd.TLS {
-		return nil
-	}
-	req := profiles.Request{CommonName: a.board.ID, IPs: []netip.Addr{f.address}, DNS: []string{a.host}}
-	dir := a.store.path("pki")
-	files, ok := f.authority.Current(dir, req)
-	if !ok {
-		pair, err := f.authority.Issue(req)
-		if err != nil {
-			return err
-		}
-		if files, err = f.authority.WriteFiles(dir, pair, writeWhole); err != nil {
-			return err
-		}
-	}
-	f.files = etcd.TLSFiles{CA: files.CA, Cert: files.Cert, Key: files.Key}
-	return nil
-}
-
+// startGossip makes this board seen, once it could also be a member: a founder
+// without a certificate would hold up the fleet.
 func (f *fleet) startGossip(ctx context.Context, a *Agent) {
 	p := f.profile
+	if err := f.certify(a); err != nil {
+		f.troubled(a, err)
+		return
+	}
 	seeds := make([]discovery.Seed, len(p.Discovery.Seeds))
 	for i, s := range p.Discovery.Seeds {
 		seeds[i] = discovery.Seed{Host: s.Host, Port: s.Port}
@@ -163,14 +152,18 @@ func (f *fleet) startGossip(ctx context.Context, a *Agent) {
 		MDNS: p.Discovery.MDNS, Fingerprint: p.Fingerprint(), Log: a.log,
 	})
 	if err != nil {
-		if f.trouble == "" {
-			a.log.Error().Err(err).Msg("this board cannot gossip; it tries again")
-		}
-		f.trouble, f.retryAt = err.Error(), time.Now().Add(2*time.Second)
+		f.troubled(a, err)
 		return
 	}
 	f.gossip, f.trouble = g, ""
 	f.agree.share(g)
+}
+
+func (f *fleet) troubled(a *Agent, err error) {
+	if f.trouble != err.Error() {
+		a.log.Error().Err(err).Msg("this board cannot take part; it tries again")
+	}
+	f.trouble, f.retryAt = err.Error(), time.Now().Add(2*time.Second)
 }
 
 func (f *fleet) closeGossip(ctx context.Context) error {

@@ -71,14 +71,14 @@ func (a *Agent) report(act bootstrap.Action) {
 	}
 	_ = a.notify.Alive() // without systemd there is nobody to hear it
 	_ = a.notify.Status(string(act.Why) + ": " + act.Say)
-	if act.Why == a.action.Why && act.Do == a.action.Do {
+	if act.Why == a.action.Why && (act.Do == bootstrap.Hold) == (a.action.Do == bootstrap.Hold) {
 		return
 	}
 	level := zerolog.InfoLevel
 	if act.Do == bootstrap.Hold {
 		level = zerolog.WarnLevel
 	}
-	e := a.log.WithLevel(level).Str("state", string(act.Why)).Str("do", string(act.Do))
+	e := a.log.WithLevel(level).Str("state", string(act.Why))
 	if act.Hint != "" {
 		e = e.Str("hint", act.Hint)
 	}

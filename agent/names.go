@@ -2,6 +2,7 @@ package agent
 
 import (
 	"fmt"
+	"strings"
 
 	"muster/bootstrap"
 )
@@ -35,6 +36,18 @@ func names(s bootstrap.State) map[string]string {
 		out[id] = host
 	}
 	return out
+}
+
+// memberNameOf makes a member name out of a host name: what separates the
+// entries of initial-cluster, and what no certificate can carry, becomes '-'.
+func memberNameOf(host string) string {
+	return strings.Map(func(r rune) rune {
+		switch {
+		case r >= 'a' && r <= 'z', r >= 'A' && r <= 'Z', r >= '0' && r <= '9', r == '-', r == '_', r == '.':
+			return r
+		}
+		return '-'
+	}, host)
 }
 
 func suffixed(host, id string) string {

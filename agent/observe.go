@@ -26,6 +26,11 @@ func (a *Agent) observe(now time.Time) bootstrap.Observation {
 	if a.disk.State == bootstrap.DiskUnknown && a.runner.proc == bootstrap.ProcStopped {
 		a.inspect()
 	}
+	if a.disk.Hardware == bootstrap.MatchUnknown {
+		a.readHardware()
+		a.disk.Hardware = match(a.hardware.Matches(a.board.Fingerprints))
+	}
+	o.Failed = a.failure
 	o.Disk = a.disk
 	o.Disk.Born, o.Disk.Intent = a.board.Born, a.board.Intent
 	f := a.fleet
@@ -40,6 +45,9 @@ func (a *Agent) observe(now time.Time) bootstrap.Observation {
 		o.Self.Address = f.address.String()
 	}
 	o.Plan, o.Founding = f.agree.machine.Chosen(), f.agree.status()
+	if o.Failed == "" {
+		o.Failed = f.agree.failure
+	}
 	if f.gossip != nil {
 		o.Peers = peers(f.gossip.Peers())
 		o.Strangers = strangers(f.gossip, p.Fleet(), now)
@@ -63,7 +71,7 @@ func (a *Agent) observe(now time.Time) bootstrap.Observation {
 // inspect reads the data directory of a stopped member.
 func (a *Agent) inspect() {
 	a.disk = bootstrap.Disk{Hardware: match(a.hardware.Matches(a.board.Fingerprints)), Owner: a.store.ownerMatch(a.board)}
-	d, err := etcd.Inspect(a.store.path("etcd"))
+	d, err := etcd.Inspect(a.store.path("etcd"), "owner.json", "owner.json.tmp")
 	if err != nil {
 		a.disk.Why = err.Error()
 		return

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"muster/profiles"
 )
@@ -117,13 +118,14 @@ func TestPlaceProfileTakesARelativeSecretAlong(t *testing.T) {
 
 func TestProfileFileIsReadWhenItComes(t *testing.T) {
 	f := profileFile{path: filepath.Join(t.TempDir(), "profile.yaml")}
-	if f.load() || f.problem != "" {
+	now := time.Now()
+	if f.load(now) || f.problem != "" {
 		t.Errorf("no file: %q", f.problem)
 	}
 	if err := os.WriteFile(f.path, []byte("cluster: lab\nboards: many\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if f.load() || !strings.Contains(f.problem, "profile.yaml:2: boards:") {
+	if f.load(now) || !strings.Contains(f.problem, "profile.yaml:2: boards:") {
 		t.Errorf("a bad file: %q", f.problem)
 	}
 	good, err := os.ReadFile(writeProfile(t, profiles.NewOptions{Cluster: "lab"}))
@@ -133,7 +135,10 @@ func TestProfileFileIsReadWhenItComes(t *testing.T) {
 	if err := os.WriteFile(f.path, good, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if !f.load() || f.problem != "" || f.profile.Cluster != "lab" {
+	if f.load(now.Add(time.Second)) {
+		t.Error("it does not wait before it tries again")
+	}
+	if !f.load(now.Add(profileRetry)) || f.problem != "" || f.profile.Cluster != "lab" {
 		t.Errorf("a good file: %q", f.problem)
 	}
 }

@@ -2,6 +2,7 @@ package agent
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"time"
@@ -9,46 +10,44 @@ import (
 	"muster/profiles"
 )
 
+// profileRetry is how often a profile that could not be used is tried again:
+// what was wrong may be the file, another file that it names, or the disk.
+const profileRetry = 3 * time.Second
+
 // profileFile follows the profile on disk until there is one that can be used.
 type profileFile struct {
 	path    string
-	seen    stamp
 	profile *profiles.Profile
-	problem string // why the profile that is there cannot be used
+	problem string // why there is none, in a sentence; "" if there is no file
+	retryAt time.Time
 }
 
-// refuse says that the profile just loaded cannot be used here after all.
-func (f *profileFile) refuse(why error) { f.profile, f.problem = nil, why.Error() }
-
-// stamp tells one content of a file from another, nearly always.
-type stamp struct {
-	modified time.Time
-	size     int64
-}
-
-// load reads the profile if it has changed; it is true if a usable one came.
-func (f *profileFile) load() bool {
-	if f.profile != nil {
-		return false
-	}
-	info, err := os.Stat(f.path)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		f.seen, f.problem = stamp{}, ""
-		return false
-	case err != nil:
-		f.problem = err.Error()
-		return false
-	}
-	now := stamp{info.ModTime(), info.Size()}
-	if now == f.seen {
+// load reads the profile; it is true if a usable one came. A file that appears
+// is seen at once.
+func (f *profileFile) load(now time.Time) bool {
+	if f.profile != nil || now.Before(f.retryAt) {
 		return false
 	}
 	p, err := profiles.Load(f.path)
-	if err != nil {
-		f.seen, f.problem = now, err.Error()
+	if errors.Is(err, fs.ErrNotExist) && !exists(f.path) {
+		f.problem = ""
 		return false
 	}
-	f.seen, f.profile, f.problem = now, p, ""
+	if err != nil {
+		f.refuse(now, fmt.Errorf("the profile cannot be used: %w", err))
+		return false
+	}
+	f.profile, f.problem = p, ""
 	return true
+}
+
+// refuse says why there is no usable profile after all.
+func (f *profileFile) refuse(now time.Time, why error) {
+	f.profile, f.problem, f.retryAt = nil, why.Error(), now.Add(profileRetry)
+}
+
+// exists is true unless the file is known to be absent.
+func exists(path string) bool {
+	_, err := os.Lstat(path)
+	return !errors.Is(err, fs.ErrNotExist)
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
+	"os"
 	"sync"
 	"time"
 
@@ -51,6 +52,7 @@ type runner struct {
 	last    etcd.Exit
 	retryAt time.Time
 
+	lock    *os.File // inherited by the child: see openStore
 	cancel  context.CancelFunc
 	workers sync.WaitGroup
 }
@@ -62,6 +64,7 @@ func newRunner(argv []string, log zerolog.Logger) *runner {
 // start begins to start a child and returns. If barrier is not empty it waits
 // until the server behind that peer URL answers, or barrierWait.
 func (r *runner) start(ctx context.Context, c etcd.Config, barrier string) {
+	r.cancel()
 	ctx, r.cancel = context.WithCancel(ctx)
 	r.proc, r.config, r.ready = bootstrap.ProcStarting, c, false
 	r.workers.Go(func() {
@@ -72,7 +75,7 @@ func (r *runner) start(ctx context.Context, c etcd.Config, barrier string) {
 			r.reports <- childReport{err: context.Cause(ctx)}
 			return
 		}
-		child, err := etcd.Spawn(r.argv, c, r.log)
+		child, err := etcd.Spawn(r.argv, c, r.log, r.lock)
 		if err != nil {
 			r.reports <- childReport{err: err}
 			return

@@ -9,6 +9,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -57,8 +59,8 @@ type store struct {
 	lock *os.File
 }
 
-// openStore makes the directory if need be and locks it for this process; the
-// kernel gives the lock back however the process ends.
+// openStore makes the directory if need be and locks it for this process and
+// the children that inherit the lock; the kernel gives it back however they end.
 func openStore(dir string) (*store, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("state directory: %w", err)
@@ -67,15 +69,27 @@ func openStore(dir string) (*store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("state directory: %w", err)
 	}
-	if err := unix.Flock(int(lock.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
-		lock.Close()
-		if errors.Is(err, unix.EWOULDBLOCK) {
-			return nil, fmt.Errorf("%w: %s", ErrSecondAgent, dir)
+	for deadline := time.Now().Add(orphanWait); ; time.Sleep(orphanPoll) {
+		err := unix.Flock(int(lock.Fd()), unix.LOCK_EX|unix.LOCK_NB)
+		if err == nil {
+			return &store{dir: dir, lock: lock}, nil
 		}
-		return nil, fmt.Errorf("lock state directory %s: %w", dir, err)
+		if !errors.Is(err, unix.EWOULDBLOCK) {
+			return nil, errors.Join(fmt.Errorf("lock state directory %s: %w", dir, err), lock.Close())
+		}
+		if time.Now().After(deadline) {
+			return nil, errors.Join(fmt.Errorf("%w: %s", ErrSecondAgent, dir), lock.Close())
+		}
 	}
-	return &store{dir: dir, lock: lock}, nil
 }
+
+// The etcd child holds the lock as well. After an agent was killed its child
+// sees the end of its input and is gone within about two seconds; only then may
+// another agent touch the data.
+const (
+	orphanWait = 4 * time.Second
+	orphanPoll = 50 * time.Millisecond
+)
 
 func (s *store) close() error { return s.lock.Close() }
 
@@ -83,7 +97,9 @@ func (s *store) path(name ...string) string {
 	return filepath.Join(append([]string{s.dir}, name...)...)
 }
 
-// board reads board.json, or begins a new board on this hardware.
+// board reads board.json, or begins a new board on this hardware. On its own
+// hardware it learns fingerprints that it did not know yet: a board that was
+// born before its network card was there could not be told from its clone.
 func (s *store) board(hw discovery.Hardware) (boardRecord, error) {
 	var b boardRecord
 	err := s.read("board.json", &b)
@@ -93,6 +109,13 @@ func (s *store) board(hw discovery.Hardware) (boardRecord, error) {
 	}
 	if err == nil && (b.ID == "" || b.Life == "") {
 		err = errors.New("board.json: no ID or no life in it")
+	}
+	if err == nil && hw.Matches(b.Fingerprints) == discovery.MatchSame {
+		for _, f := range hw.Fingerprints {
+			if !slices.Contains(b.Fingerprints, f) {
+				b.Fingerprints = append(b.Fingerprints, f)
+			}
+		}
 	}
 	return b, err
 }
@@ -131,7 +154,9 @@ func (s *store) ownerMatch(b boardRecord) bootstrap.Match {
 
 // claim makes the data directory and signs it, before etcd writes into it.
 func (s *store) claim(b boardRecord) error {
-	if err := os.MkdirAll(s.path("etcd"), 0o700); err != nil {
+	// Synced before etcd writes a log in it: a power cut must not take away the
+	// directory of a member that has voted.
+	if err := errors.Join(os.MkdirAll(s.path("etcd"), 0o700), syncDir(s.dir)); err != nil {
 		return fmt.Errorf("data directory: %w", err)
 	}
 	return s.write(filepath.Join("etcd", "owner.json"), owner{Board: b.ID, Life: b.Life, Fingerprints: b.Fingerprints})

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -129,5 +130,26 @@ func TestWriteWholeReplacesALeftOver(t *testing.T) {
 	}
 	if left, _ := filepath.Glob(path + ".*"); len(left) > 0 {
 		t.Errorf("left behind: %v", left)
+	}
+}
+
+func TestBoardLearnsFingerprintsOfItsOwnHardware(t *testing.T) {
+	s := newStore(t)
+	id := discovery.Fingerprint{Kind: discovery.KindMachineID, Value: "1"}
+	card := discovery.Fingerprint{Kind: discovery.KindMAC, Value: "2"}
+	if _, err := s.board(discovery.Hardware{Fingerprints: []discovery.Fingerprint{id}}); err != nil {
+		t.Fatal(err)
+	}
+	b, err := s.board(discovery.Hardware{Fingerprints: []discovery.Fingerprint{card, id}})
+	if err != nil || !slices.Contains(b.Fingerprints, card) {
+		t.Errorf("got %v, %v; want the network card too", b.Fingerprints, err)
+	}
+	if err := s.write("board.json", b); err != nil {
+		t.Fatal(err)
+	}
+	other := discovery.Fingerprint{Kind: discovery.KindMAC, Value: "3"}
+	b, err = s.board(discovery.Hardware{Fingerprints: []discovery.Fingerprint{other, id}})
+	if err != nil || slices.Contains(b.Fingerprints, other) {
+		t.Errorf("a clone taught its own fingerprint to the identity it was copied from: %v, %v", b.Fingerprints, err)
 	}
 }

@@ -3,8 +3,8 @@ package agent
 import (
 	"cmp"
 	"maps"
+	"net/netip"
 	"slices"
-	"strings"
 
 	"muster/bootstrap"
 	"muster/bootstrap/etcd"
@@ -40,7 +40,9 @@ func (a *Agent) publish(act bootstrap.Action) {
 			v.local = f.endpoint.address.String()
 		}
 	}
-	a.view.Store(v)
+	if a.view.Swap(v) == nil {
+		close(a.decided)
+	}
 }
 
 func (v *view) fleet() *FleetStatus {
@@ -82,7 +84,7 @@ func (v *view) boards() []BoardSeen {
 		State: text(string(v.action.Why)), ClusterID: text(s.Disk.Cluster), Version: text(v.version)}
 	out := []BoardSeen{self}
 	for _, p := range v.peers {
-		out = append(out, BoardSeen{ID: p.Board, Name: unique[p.Board], Address: text(p.Address.String()), Alive: p.Alive, Role: text(p.Role),
+		out = append(out, BoardSeen{ID: p.Board, Name: unique[p.Board], Address: addressText(p.Address), Alive: p.Alive, Role: text(p.Role),
 			State: text(p.State), ClusterID: text(p.Cluster), Version: text(p.Version)})
 	}
 	slices.SortFunc(out, func(a, b BoardSeen) int { return cmp.Compare(a.ID, b.ID) })
@@ -136,10 +138,17 @@ func (v *view) access() Access {
 }
 
 func text(s string) *string {
-	if s == "" || strings.HasPrefix(s, "invalid") {
+	if s == "" {
 		return nil
 	}
 	return &s
+}
+
+func addressText(a netip.Addr) *string {
+	if !a.IsValid() {
+		return nil
+	}
+	return text(a.String())
 }
 
 func orEmpty(s []string) []string {
