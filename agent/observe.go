@@ -26,7 +26,8 @@ func (a *Agent) observe(now time.Time) bootstrap.Observation {
 	if a.disk.State == bootstrap.DiskUnknown && a.runner.proc == bootstrap.ProcStopped {
 		a.inspect()
 	}
-	if a.disk.Hardware == bootstrap.MatchUnknown {
+	if a.disk.Hardware != bootstrap.MatchSame {
+		// A network card may come late.
 		a.readHardware()
 		a.disk.Hardware = match(a.hardware.Matches(a.board.Fingerprints))
 	}

@@ -53,7 +53,7 @@ func decide(s State) Action {
 		return hold(Clone, "the identity on this disk was made on other hardware: this card was copied or moved",
 			"this version does not give a copied card a new identity by itself; remove the state directory of the copy to make it a new board")
 	case s.Disk.Hardware == MatchUnknown:
-		return Action{Do: Wait, Why: Clone, Say: "whether the identity on this disk was made on this hardware cannot be told yet: they have no kind of fingerprint in common",
+		return Action{Do: Wait, Why: Clone, Say: "whether the identity on this disk was made on this hardware cannot be told yet: nothing that no copy could have is there to compare",
 			Hint: "a network card that comes late is seen by itself; else start the agent with the same --identity as before", WaitsFor: []string{"hardware"}}
 	case s.Disk.Owner == MatchOther:
 		return hold(Clone, "the data directory was made by another board or another life of this one",

@@ -137,6 +137,21 @@ func pickDefault(v View) (netip.Addr, error) {
 	return noAddress("there is a default route, but its interface is down or has no usable address yet")
 }
 
+// Addresses are this machine's own ones by which another board may know it: those
+// at which it can be reached, and those that the kernel may dial from. Links that
+// are down, loopback and link-local addresses, and addresses that are tentative or
+// were found to be a duplicate are left out. Sorted, IPv4 first, each once.
+func (v View) Addresses() []netip.Addr {
+	var out []netip.Addr
+	for _, a := range v.candidates() {
+		if ip := a.Prefix.Addr(); !ip.IsLoopback() && !ip.IsLinkLocalUnicast() {
+			out = append(out, ip)
+		}
+	}
+	slices.SortFunc(out, netip.Addr.Compare)
+	return slices.Compact(out)
+}
+
 // candidates are the addresses on links that are up, best first: IPv4 before IPv6,
 // lasting before deprecated and temporary ones, primary before secondary.
 func (v View) candidates() []Addr {

@@ -75,3 +75,38 @@ func TestPick(t *testing.T) {
 		})
 	}
 }
+
+func TestAddresses(t *testing.T) {
+	links := []Link{{1, "lo", true, true}, {2, "eth0", true, false}, {3, "wlan0", true, false}, {4, "eth1", false, false}}
+	on := func(link int, prefix string) Addr { return Addr{Link: link, Prefix: netip.MustParsePrefix(prefix)} }
+	flagged := func(a Addr, set func(*Addr)) Addr { set(&a); return a }
+	for name, c := range map[string]struct {
+		addrs []Addr
+		want  string
+	}{
+		"nothing": {nil, ""},
+		"sorted, IPv4 first": {[]Addr{on(3, "2001:db8::5/64"), on(3, "10.2.0.7/24"), on(2, "10.0.0.5/24")},
+			"10.0.0.5 10.2.0.7 2001:db8::5"},
+		"on two links":          {[]Addr{on(2, "10.0.0.5/24"), on(3, "10.0.0.5/16")}, "10.0.0.5"},
+		"loopback":              {[]Addr{on(1, "127.0.0.1/8"), on(1, "127.3.0.1/8"), on(1, "::1/128")}, ""},
+		"its own, kept on lo":   {[]Addr{on(1, "10.7.0.1/32")}, "10.7.0.1"},
+		"link-local":            {[]Addr{on(2, "169.254.3.4/16"), on(2, "fe80::1/64")}, ""},
+		"link down":             {[]Addr{on(4, "10.1.0.5/24")}, ""},
+		"link unknown":          {[]Addr{on(9, "10.1.0.5/24")}, ""},
+		"unspecified, no value": {[]Addr{on(2, "0.0.0.0/0"), {Link: 2}}, ""},
+		"tentative":             {[]Addr{flagged(on(2, "2001:db8::1/64"), func(a *Addr) { a.Tentative = true })}, ""},
+		"secondary":             {[]Addr{flagged(on(2, "10.0.0.6/24"), func(a *Addr) { a.Secondary = true })}, "10.0.0.6"},
+		"deprecated":            {[]Addr{flagged(on(2, "2001:db8::1/64"), func(a *Addr) { a.Deprecated = true })}, "2001:db8::1"},
+		"temporary":             {[]Addr{flagged(on(2, "2001:db8::1/64"), func(a *Addr) { a.Temporary = true })}, "2001:db8::1"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var got []string
+			for _, a := range (View{Links: links, Addrs: c.addrs}).Addresses() {
+				got = append(got, a.String())
+			}
+			if words := strings.Join(got, " "); words != c.want {
+				t.Errorf("got %q, want %q", words, c.want)
+			}
+		})
+	}
+}

@@ -7,12 +7,12 @@ import (
 	"unicode"
 )
 
-// The bytes below are memberlist v0.7.0's wire format: label.go (label header),
-// net.go (message types), security.go (encryption versions).
 // AnotherSecret is the Why of a Rejection whose sender uses our cluster's name
 // and another secret.
 const AnotherSecret = "another secret: our key cannot open it"
 
+// memberlist v0.7.0's wire format: label.go (label header), net.go (message types),
+// security.go (encryption versions).
 const (
 	labelMagic        = 244
 	encryptMagic      = 10

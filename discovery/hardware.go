@@ -73,8 +73,10 @@ func (h Hardware) BoardID() string {
 
 // Matches compares this hardware with what was kept. One strong fingerprint that
 // still matches is enough: a new network card makes no new board. The machine-id
-// counts only where one of the two sides has nothing stronger. Kinds that only one
-// side has say nothing.
+// counts only where one of the two sides has nothing stronger, and an equal one is
+// MatchSame only if nothing stronger was kept, so that it was all there was. Else
+// it is MatchUnknown: this may be the board, and its USB network card comes late,
+// or a cloned image on other hardware. Kinds that only one side has say nothing.
 func (h Hardware) Matches(old []Fingerprint) Match {
 	strongNow, weakNow := split(h.Fingerprints)
 	strongOld, weakOld := split(old)
@@ -84,7 +86,11 @@ func (h Hardware) Matches(old []Fingerprint) Match {
 	if len(strongNow) > 0 && len(strongOld) > 0 {
 		return MatchUnknown
 	}
-	return compare(weakNow, weakOld)
+	match := compare(weakNow, weakOld)
+	if match == MatchSame && len(strongOld) > 0 {
+		return MatchUnknown
+	}
+	return match
 }
 
 func split(all []Fingerprint) (strong, weak []Fingerprint) {

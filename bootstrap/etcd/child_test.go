@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"muster/bootstrap"
 	"muster/bootstrap/founding"
 )
 
@@ -36,7 +37,7 @@ func TestFound(t *testing.T) {
 		if !ok {
 			t.Fatalf("the plan does not know %s", cs[i].Name)
 		}
-		cs[i].WantMember, cs[i].WantCluster = FormatID(id), FormatID(p.ClusterID())
+		cs[i].WantMember, cs[i].WantCluster = bootstrap.FormatID(id), bootstrap.FormatID(p.ClusterID())
 		cs[i].InitialCluster = p.InitialCluster()
 	}
 	children, ready := spawnAll(t, cs)

@@ -17,6 +17,8 @@ import (
 	"go.uber.org/zap"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/backoff"
+
+	"muster/bootstrap"
 )
 
 // TLSFiles names PEM files. The zero value means plain http.
@@ -45,11 +47,15 @@ type Client struct {
 // Member is one row of a member list.
 type Member struct {
 	ID         string
-	Name       string // empty until it has started for the first time
+	Name       string // a founder's from the beginning, else empty until it has started
 	PeerURLs   []string
 	ClientURLs []string // empty until it has started for the first time
 	Learner    bool
-	Started    bool // it has published its name at least once
+	// Started says that it has published its client URLs, as each member does
+	// when it is ready for the first time. Its name says nothing: founders have
+	// theirs from the initial cluster. etcd v3.7.3 judges alike
+	// (server/etcdserver/cluster_util.go, isMemberBootstrapped).
+	Started bool
 }
 
 // Status is what one member says about itself. Leader is empty if it knows none.
@@ -103,15 +109,6 @@ func Dial(cfg ClientConfig) (*Client, error) {
 // Close gives up the connections and ends open calls.
 func (c *Client) Close() error { return c.c.Close() }
 
-// SetEndpoints replaces the endpoints; an empty list is ignored, since the
-// client could never recover from it by itself.
-func (c *Client) SetEndpoints(endpoints []string) {
-	if len(endpoints) == 0 || slices.Equal(endpoints, c.c.Endpoints()) {
-		return
-	}
-	c.c.SetEndpoints(endpoints...)
-}
-
 // MemberList is a member list and the cluster that it is of.
 type MemberList struct {
 	ClusterID string
@@ -130,14 +127,12 @@ func (c *Client) Members(ctx context.Context) (MemberList, error) {
 	list := make([]Member, 0, len(r.Members))
 	for _, m := range r.Members {
 		list = append(list, Member{
-			ID: FormatID(m.ID), Name: m.Name, PeerURLs: m.PeerURLs, ClientURLs: m.ClientURLs,
-			// Name and client URLs are published by the member itself through raft
-			// when it is ready for the first time.
-			Learner: m.IsLearner, Started: m.Name != "" || len(m.ClientURLs) > 0,
+			ID: bootstrap.FormatID(m.ID), Name: m.Name, PeerURLs: m.PeerURLs, ClientURLs: m.ClientURLs,
+			Learner: m.IsLearner, Started: len(m.ClientURLs) > 0,
 		})
 	}
 	slices.SortFunc(list, func(a, b Member) int { return cmp.Compare(a.ID, b.ID) })
-	return MemberList{ClusterID: FormatID(r.Header.GetClusterId()), Members: list}, nil
+	return MemberList{ClusterID: bootstrap.FormatID(r.Header.GetClusterId()), Members: list}, nil
 }
 
 // Status asks the member behind one client URL about itself. It opens a
@@ -150,12 +145,12 @@ func (c *Client) Status(ctx context.Context, endpoint string) (Status, error) {
 		return Status{}, fmt.Errorf("status of %s: %w", endpoint, err)
 	}
 	s := Status{
-		ClusterID: FormatID(r.Header.GetClusterId()), MemberID: FormatID(r.Header.GetMemberId()),
+		ClusterID: bootstrap.FormatID(r.Header.GetClusterId()), MemberID: bootstrap.FormatID(r.Header.GetMemberId()),
 		Term: r.RaftTerm, Revision: r.Header.GetRevision(), DBSize: r.DbSize,
 		Learner: r.IsLearner, Version: r.Version, Errors: r.Errors,
 	}
 	if r.Leader != 0 {
-		s.Leader = FormatID(r.Leader)
+		s.Leader = bootstrap.FormatID(r.Leader)
 	}
 	return s, nil
 }
@@ -191,7 +186,7 @@ func Probe(ctx context.Context, peerURL string, files TLSFiles) (cluster string,
 	if err != nil {
 		return "", fmt.Errorf("probe %s: not an etcd peer port (status %d)", peerURL, resp.StatusCode)
 	}
-	return FormatID(id), nil
+	return bootstrap.FormatID(id), nil
 }
 
 func clientTLS(f TLSFiles) (*tls.Config, error) {

@@ -105,10 +105,6 @@ func (c *Config) UnmarshalJSON(b []byte) error {
 // Version is the version of the etcd that is built in, e.g. "3.7.3".
 func Version() string { return version.Version }
 
-// FormatID writes a member or cluster ID as etcdctl does: hexadecimal, lower
-// case, no leading zeros.
-func FormatID(id uint64) string { return strconv.FormatUint(id, 16) }
-
 // sameID compares two IDs in hexadecimal as numbers, so that padding and case
 // do not matter. What is not a number is equal to nothing.
 func sameID(a, b string) bool {

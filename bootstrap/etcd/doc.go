@@ -12,5 +12,5 @@
 // with an exit code that tells how it died, see [ExitKind].
 //
 // IDs are lower-case hexadecimal without padding everywhere, as etcdctl prints
-// them; [FormatID] makes one from a number.
+// them; [muster/bootstrap.FormatID] makes one from a number.
 package etcd

@@ -15,14 +15,13 @@ import (
 	"github.com/rs/zerolog"
 )
 
-// locked opens a file of its own and asks for the lock without waiting.
-func locked(t *testing.T, path string) (f *os.File, ok bool) {
+// lock opens a file and takes its lock, if that is free.
+func lock(t *testing.T, path string) (f *os.File, free bool) {
 	t.Helper()
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { f.Close() })
 	err = syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
 	if err != nil && !errors.Is(err, syscall.EWOULDBLOCK) {
 		t.Fatal(err)
@@ -30,29 +29,34 @@ func locked(t *testing.T, path string) (f *os.File, ok bool) {
 	return f, err == nil
 }
 
+func isFree(t *testing.T, path string) bool {
+	t.Helper()
+	f, free := lock(t, path)
+	defer f.Close()
+	return free
+}
+
 // TestInherit: a lock that the parent has closed is held until the child is gone.
 func TestInherit(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "lock")
-	lock, ok := locked(t, path)
-	if !ok {
+	f, free := lock(t, path)
+	defer f.Close()
+	if !free {
 		t.Fatal("a new file is locked")
 	}
 	// It reads until its input ends, and knows nothing of the lock.
-	ch, err := Spawn([]string{"/bin/cat"}, Config{}, zerolog.Nop(), lock)
+	ch, err := Spawn([]string{"/bin/cat"}, Config{}, zerolog.Nop(), f)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := lock.Close(); err != nil {
+	if err := f.Close(); err != nil {
 		t.Error(err)
 	}
-	if _, free := locked(t, path); free {
+	if isFree(t, path) {
 		t.Error("the lock is free while the child lives")
 	}
 	kill(t, ch)
-	eventually(t, "the lock is free", func() bool {
-		_, free := locked(t, path)
-		return free
-	})
+	eventually(t, "the lock is free", func() bool { return isFree(t, path) })
 }
 
 // TestInheritFromAKilledAgent: the same with etcd, and an agent that is killed.
@@ -84,15 +88,12 @@ func TestInheritFromAKilledAgent(t *testing.T) {
 	if t.Failed() {
 		return
 	}
-	if _, free := locked(t, path); free {
+	if isFree(t, path) {
 		t.Error("the lock is free while the child of the killed agent lives")
 	}
 	if err := syscall.Kill(pid, syscall.SIGCONT); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "the lock is free", func() bool {
-		_, free := locked(t, path)
-		return free
-	})
+	eventually(t, "the lock is free", func() bool { return isFree(t, path) })
 	eventually(t, "the child is gone", func() bool { return gone(pid) })
 }

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"syscall"
 
 	"go.etcd.io/etcd/client/pkg/v3/types"
@@ -21,7 +22,7 @@ type DataState int
 // read: nothing may be concluded from it.
 const (
 	DataUnknown DataState = iota
-	DataEmpty             // not there, or without any file
+	DataEmpty             // not there, or without any file that counts
 	DataUnborn            // files but no log and no trace of a member: a start that did not get far
 	DataMember            // a member's; a torn last record is repaired by etcd itself
 	DataDamaged           // was a member's, and etcd cannot be started from it, see Why
@@ -62,7 +63,7 @@ type Data struct {
 	// be read: either the log was lost, or a first start was cut off while it made
 	// the database. Only who began that start can tell.
 	Unlogged bool
-	// Size is the number of bytes in all files.
+	// Size is the number of bytes in all files that count.
 	Size int64
 }
 
@@ -71,19 +72,21 @@ type Data struct {
 // time that the card needs for some ten MB. An error means that the directory
 // could not be read and comes with DataUnknown; damage is not an error.
 //
+// Files directly in dir whose names are in beside are not etcd's and do not count.
+//
 // Not found out: a log whose end was overwritten with zeros (it looks shorter),
 // damage in pages of the database that hold keys, wrong values.
 func Inspect(dir string, beside ...string) (Data, error) {
-	d, err := inspect(dir)
+	d, err := inspect(dir, beside)
 	if err != nil {
 		return Data{}, fmt.Errorf("inspect %s: %w", dir, err)
 	}
 	return d, nil
 }
 
-func inspect(dir string) (Data, error) {
+func inspect(dir string, beside []string) (Data, error) {
 	var d Data
-	files, err := measure(dir, &d.Size)
+	files, err := measure(dir, beside, &d.Size)
 	if err != nil {
 		return d, err
 	}
@@ -133,9 +136,9 @@ func judge(log logFacts, db dbFacts) (DataState, string) {
 	}
 }
 
-// measure counts the files below dir. A missing dir has none; a dir that cannot
+// measure counts the files below dir but those beside. A missing dir has none; a dir that cannot
 // be read is an error, and so is anything in it: unknown is not absent.
-func measure(dir string, size *int64) (files int, err error) {
+func measure(dir string, beside []string, size *int64) (files int, err error) {
 	err = filepath.WalkDir(dir, func(path string, e fs.DirEntry, err error) error {
 		if err != nil {
 			// Files come and go while a server runs; the top must be seen missing by
@@ -150,6 +153,9 @@ func measure(dir string, size *int64) (files int, err error) {
 		}
 		if path == dir {
 			return &fs.PathError{Op: "read", Path: dir, Err: syscall.ENOTDIR}
+		}
+		if filepath.Dir(path) == filepath.Clean(dir) && slices.Contains(beside, e.Name()) {
+			return nil
 		}
 		info, err := e.Info()
 		if errors.Is(err, fs.ErrNotExist) {

@@ -83,7 +83,7 @@ func (db *dbFacts) read(tx *bolt.Tx) error {
 		}
 		db.members = append(db.members, Member{
 			ID: m.ID.String(), Name: m.Name, PeerURLs: m.PeerURLs, ClientURLs: m.ClientURLs,
-			Learner: m.IsLearner, Started: m.Name != "" || len(m.ClientURLs) > 0,
+			Learner: m.IsLearner, Started: len(m.ClientURLs) > 0,
 		})
 		return nil
 	})

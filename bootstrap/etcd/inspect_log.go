@@ -15,6 +15,8 @@ import (
 	"go.etcd.io/etcd/server/v3/storage/wal"
 	"go.etcd.io/etcd/server/v3/storage/wal/walpb"
 	"google.golang.org/protobuf/proto"
+
+	"muster/bootstrap"
 )
 
 // logFacts is what the write-ahead log says.
@@ -133,7 +135,7 @@ func (l *logFacts) metadata(b []byte) (why string) {
 	if err := proto.Unmarshal(b, &m); err != nil {
 		return fmt.Sprintf("log: metadata record: %v", err)
 	}
-	member, cluster := FormatID(m.GetNodeID()), FormatID(m.GetClusterID())
+	member, cluster := bootstrap.FormatID(m.GetNodeID()), bootstrap.FormatID(m.GetClusterID())
 	if l.member != "" && (l.member != member || l.cluster != cluster) {
 		return fmt.Sprintf("log has the IDs of two members, %s and %s", l.member, member)
 	}

@@ -42,6 +42,17 @@ func TestInspect(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	ours := []string{"owner.json", "owner.json.tmp"}
+	only := func(paths ...string) func(t *testing.T, dir string) {
+		return func(t *testing.T, dir string) {
+			must(t, os.RemoveAll(filepath.Join(dir, "member")))
+			for _, path := range paths {
+				path = filepath.Join(dir, path)
+				must(t, os.MkdirAll(filepath.Dir(path), 0o700))
+				must(t, os.WriteFile(path, []byte("x"), 0o600))
+			}
+		}
+	}
 	for _, row := range []struct {
 		name     string
 		harm     func(t *testing.T, dir string)
@@ -50,6 +61,7 @@ func TestInspect(t *testing.T) {
 		torn     bool
 		members  int
 		unlogged bool
+		beside   []string
 	}{
 		{name: "member", harm: func(*testing.T, string) {}, state: DataMember, members: 1},
 		{name: "missing", harm: func(t *testing.T, dir string) { must(t, os.RemoveAll(dir)) }, state: DataEmpty},
@@ -64,10 +76,19 @@ func TestInspect(t *testing.T) {
 			must(t, err)
 			must(t, b.Close())
 		}, state: DataUnborn},
-		{name: "some other file", harm: func(t *testing.T, dir string) {
-			must(t, os.RemoveAll(filepath.Join(dir, "member")))
-			must(t, os.WriteFile(filepath.Join(dir, "note"), []byte("x"), 0o600))
-		}, state: DataUnborn},
+		{name: "some other file", harm: only("note"), state: DataUnborn},
+		{name: "files beside", harm: only(ours...), beside: ours, state: DataEmpty},
+		{name: "a file beside and an empty tree", harm: func(t *testing.T, dir string) {
+			only(ours[0])(t, dir)
+			must(t, os.MkdirAll(datadir.ToSnapDir(dir), 0o700))
+		}, beside: ours, state: DataEmpty},
+		{name: "files beside that nobody told of", harm: only(ours...), state: DataUnborn},
+		{name: "a file beside and some other file", harm: only(ours[0], "note"), beside: ours, state: DataUnborn},
+		{name: "a file of that name further down", harm: only("member/owner.json"), beside: ours, state: DataUnborn},
+		{name: "a directory of that name", harm: only("owner.json/note"), beside: ours, state: DataUnborn},
+		{name: "member and a file beside", harm: func(t *testing.T, dir string) {
+			must(t, os.WriteFile(filepath.Join(dir, ours[0]), []byte("x"), 0o600))
+		}, beside: ours, state: DataMember, members: 1},
 		{name: "torn tail", harm: func(t *testing.T, dir string) {
 			must(t, os.Truncate(log(t, dir), lastRecord(t, dir)-3))
 		}, state: DataMember, torn: true, members: 1},
@@ -123,7 +144,7 @@ func TestInspect(t *testing.T) {
 			dir := filepath.Join(t.TempDir(), "etcd")
 			must(t, os.CopyFS(dir, os.DirFS(c.Dir)))
 			row.harm(t, dir)
-			d, err := Inspect(dir)
+			d, err := Inspect(dir, row.beside...)
 			if err != nil {
 				t.Fatal(err)
 			}

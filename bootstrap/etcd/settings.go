@@ -44,7 +44,7 @@ func tuneProcess(c Config) {
 }
 
 // settings turns c into etcd's configuration. Everything that differs from
-// embed.NewConfig is in this function.
+// embed.NewConfig is in this function and the set functions it calls.
 func settings(c Config, lg *zap.Logger) (*embed.Config, error) {
 	e := embed.NewConfig()
 	e.ZapLoggerBuilder = embed.NewZapLoggerBuilder(lg)
@@ -94,9 +94,16 @@ func settings(c Config, lg *zap.Logger) (*embed.Config, error) {
 	// Refuse changes that cost the quorum (default, named because safety rests on it).
 	e.StrictReconfigCheck = true
 
+	if err := setCorruptionCheck(e); err != nil {
+		return nil, fmt.Errorf("set corruption check: %w", err)
+	}
+	return e, nil
+}
+
+func setCorruptionCheck(e *embed.Config) error {
 	gate, ok := e.ServerFeatureGate.(featuregate.MutableFeatureGate)
 	if !ok {
-		return nil, fmt.Errorf("set corruption check: feature gates are of type %T", e.ServerFeatureGate)
+		return fmt.Errorf("feature gates are of type %T", e.ServerFeatureGate)
 	}
 	// Cards rot. The leader compares hashes after each compaction; off by default.
 	// InitialCorruptCheck, its companion for the start, stays off: it asks the
@@ -104,10 +111,7 @@ func settings(c Config, lg *zap.Logger) (*embed.Config, error) {
 	// together wait for each other until the requests time out. Three that came
 	// back from a power cut were ready after 14 s; with the same check right after
 	// the start, see attend, after half a second.
-	if err := gate.Set("CompactHashCheck=true"); err != nil {
-		return nil, fmt.Errorf("set corruption check: %w", err)
-	}
-	return e, nil
+	return gate.Set("CompactHashCheck=true")
 }
 
 // quota avoids etcd's own default value: for exactly that one it maps 10 GiB of
