@@ -32,7 +32,7 @@ type Want struct {
 	Boards       int           // boards the fleet may hold at founding, 1 to 200
 	Voters       int           // 1, 3, 5 or 7
 	Never        bool          // founding: never
-	ReplaceAfter time.Duration // a voter unseen that long loses its seat; 0: never
+	ReplaceAfter time.Duration // a voter unseen that long is due to lose its seat; 0: never
 	Problem      string        // why a profile that is there cannot be used; "" when it can
 }
 

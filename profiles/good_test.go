@@ -225,6 +225,23 @@ func TestJoinOnly(t *testing.T) {
 	}
 }
 
+// commentOn is the text of the comment lines right above a key, in one line.
+func commentOn(text, key string) string {
+	comment := ""
+	for line := range strings.Lines(text) {
+		line = strings.TrimSpace(line)
+		switch after, isComment := strings.CutPrefix(line, "# "); {
+		case strings.HasPrefix(line, key+":"):
+			return comment
+		case isComment:
+			comment += after + " "
+		default:
+			comment = ""
+		}
+	}
+	return ""
+}
+
 func TestNew(t *testing.T) {
 	opts := profiles.NewOptions{Cluster: "lab", Boards: 4, Voters: 3, Seeds: []string{"10.0.0.1", "[::1]:7"},
 		Rand: bytes.NewReader(make([]byte, 32))}
@@ -251,6 +268,13 @@ func TestNew(t *testing.T) {
 		}
 		if !found {
 			t.Errorf("%s is not explained", key)
+		}
+	}
+	// Its comments promise no more than is done.
+	for key, words := range map[string]string{"heartbeat": "auto: 100ms", "election": "auto: 1s",
+		"replace_after": "is reported", "archive_keep": "Does nothing yet"} {
+		if comment := commentOn(string(text), key); !strings.Contains(comment, words) {
+			t.Errorf("the comment on %s lacks %q: %q", key, words, comment)
 		}
 	}
 	a, errA := profiles.New(profiles.NewOptions{})

@@ -86,17 +86,19 @@ etcd:
   # How large the database may grow, 16MiB to 8GiB.
   quota: 2GiB
   # Between two signs of life of the leader, 10ms to 10s.
-  # auto: from what the boards measure, one value for the fleet.
+  # auto: 100ms, as etcd itself has it.
   heartbeat: auto
   # Silence after which a new leader is elected: 5 heartbeats to 50s.
-  # Both times are auto, or both are set.
+  # auto: 1s, as etcd itself has it. Both times are auto, or both are set.
   election: auto
   # Answers as the cluster on every board, whatever its role; "off" for none.
   local_endpoint: 127.0.0.1:2379
 
 heal:
-  # A voter unseen for that long loses its seat to a standby, at least 1m. 0: never.
+  # A voter unseen for that long is reported, at least 1m. 0: never.
+  # This version reports it and no more: no board takes its seat.
   replace_after: 10m
   # How many data directories that were set aside are kept, 0 to 100.
+  # Does nothing yet.
   archive_keep: 3
 `

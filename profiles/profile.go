@@ -64,17 +64,18 @@ type Etcd struct {
 	ClientPort, PeerPort int
 	TLS                  bool
 	Quota                int64         // bytes, 16 MiB to 8 GiB
-	Heartbeat            time.Duration // whole milliseconds, 10 ms to 10 s; 0: measured, one value for the fleet
-	Election             time.Duration // whole milliseconds, 5 heartbeats to 50 s; 0 exactly if Heartbeat is 0
+	Heartbeat            time.Duration // whole milliseconds, 10 ms to 10 s; 0: auto, which is etcd's own 100 ms
+	Election             time.Duration // whole milliseconds, 5 heartbeats to 50 s; 0: auto, which is etcd's own 1 s, exactly if Heartbeat is 0
 	// LocalEndpoint is the loopback address that answers as the cluster on every
 	// board. Zero: none.
 	LocalEndpoint netip.AddrPort
 }
 
-// Heal says how far a fleet repairs itself.
+// Heal says how far a fleet repairs itself. This version only reports what it
+// sees: no seat changes hands, and no archive is cleared.
 type Heal struct {
-	ReplaceAfter time.Duration // a voter unseen that long loses its seat; 0: never
-	ArchiveKeep  int           // data directories set aside that are kept, 0 to 100
+	ReplaceAfter time.Duration // a voter unseen that long is reported; 0: never
+	ArchiveKeep  int           // data directories set aside that are to be kept, 0 to 100; no effect yet
 }
 
 // Fleet tells which fleet a profile is of. It holds no secret and may be shown.

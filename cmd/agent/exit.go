@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"strings"
 
 	"muster/agent"
 	"muster/profiles"
@@ -48,14 +49,26 @@ func (f *failure) print(w io.Writer) {
 	if f.err == nil {
 		return
 	}
+	why := oneLine(f.err.Error())
 	if f.what == "" {
-		fmt.Fprintf(w, "agent: %v\n", f.err)
+		fmt.Fprintf(w, "agent: %s\n", why)
 	} else {
-		fmt.Fprintf(w, "agent: %s: %v\n", f.what, f.err)
+		fmt.Fprintf(w, "agent: %s: %s\n", f.what, why)
 	}
 	if f.hint != "" {
-		fmt.Fprintf(w, "  hint: %s\n", f.hint)
+		fmt.Fprintf(w, "  hint: %s\n", oneLine(f.hint))
 	}
+}
+
+// oneLine keeps the promised form: errors.Join puts each error on a line.
+func oneLine(text string) string {
+	var parts []string
+	for line := range strings.Lines(text) {
+		if line = strings.TrimSpace(line); line != "" {
+			parts = append(parts, line)
+		}
+	}
+	return strings.Join(parts, "; ")
 }
 
 // usage is a failure of the command line itself.
@@ -103,6 +116,9 @@ func (f *failure) classify(err error) {
 	case errors.Is(err, agent.ErrSecondAgent):
 		f.code = exitRefused
 		f.hint = `stop the other agent first, or give this one its own --state-dir and --run-dir`
+	case errors.Is(err, agent.ErrNoIdentity):
+		f.hint = "give the board one with --identity"
+		f.err = errors.New(strings.ReplaceAll(err.Error(), "; "+f.hint, ""))
 	case errors.Is(err, agent.ErrNoAgent):
 		f.code = exitNoAgent
 		f.hint = `is it running? "systemctl status muster" tells; "agent join --profile FILE" starts it`

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"strings"
 	"sync"
 	"time"
@@ -12,7 +11,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"muster/agent"
-	"muster/profiles"
 )
 
 type joinOptions struct {
@@ -32,7 +30,8 @@ func (a *app) joinVerb() *cobra.Command {
 		Long: `Checks the profile, puts it in place, starts the service and shows how the board finds its
 place, as a voter, a learner or a standby, in a cluster that has quorum. Run it again with the
 same profile and nothing changes. A board that belongs to a fleet does not join another one.`,
-		Example: `  agent join --profile lab.yaml                      on every board, in any order
+		Example: `  (umask 077; agent profile new > lab.yaml)          once; it holds the secret of the fleet
+  agent join --profile lab.yaml                      on every board, in any order
   agent join --profile lab.yaml --timeout 30m        when the other boards come later
   agent join --profile lab.yaml --foreground         no service: the agent runs here (containers)`,
 		GroupID: groupFleet,
@@ -79,23 +78,27 @@ func (a *app) join(ctx context.Context, o joinOptions) error {
 	if err != nil {
 		return err
 	}
-	if !o.foreground {
-		if err := a.serviceThere(ctx, o.profile); err != nil {
-			return err
-		}
+	// Checked first: also who may not write here learns what is wrong with it.
+	if _, err := loadProfile(o.profile); err != nil {
+		return err
+	}
+	if o.foreground {
+		// Only the daemon can tell whether another agent runs on the state
+		// directory, whose profile must stay.
+		config.Profile = o.profile
+		ctx, stop := untilSignal(ctx)
+		defer stop()
+		return a.joinHere(ctx, config, o.exitWithStdin)
+	}
+	if err := a.serviceThere(ctx); err != nil {
+		return err
 	}
 	changed, err := a.place(a.global.configDir, a.global.stateDir, o.profile)
-	if errors.Is(err, fs.ErrNotExist) {
-		return usage(`"agent profile new" writes one`, "%w", err)
-	}
 	if err != nil {
 		return err
 	}
 	ctx, stop := untilSignal(ctx)
 	defer stop()
-	if o.foreground {
-		return a.joinHere(ctx, config, o.exitWithStdin)
-	}
 	return a.joinService(ctx, o, changed)
 }
 
@@ -117,13 +120,9 @@ func (a *app) joinHere(ctx context.Context, config agent.Config, exitWithStdin b
 	return a.daemon(ctx, config)
 }
 
-// serviceThere makes sure, before anything is touched, that the profile is good
-// and that there is a service to run it.
-func (a *app) serviceThere(ctx context.Context, profile string) error {
-	if _, err := profiles.Load(profile); err != nil {
-		// PlaceProfile tells it, like with --foreground.
-		return nil
-	}
+// serviceThere makes sure, before anything is touched, that there is a service
+// to run the agent.
+func (a *app) serviceThere(ctx context.Context) error {
 	there, err := a.installed(ctx)
 	if err != nil {
 		return fmt.Errorf("look for the service: %w", err)

@@ -3,8 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"io"
-	"net/netip"
 	"os"
 	"path/filepath"
 	"slices"
@@ -28,70 +26,24 @@ func writeProfile(t *testing.T, cluster string) string {
 	return path
 }
 
-func TestJoinForegroundTellsHowItGoes(t *testing.T) {
-	a := newTestApp(t)
-	serveFake(t, a.runDir, &fakeAgent{status: []agent.Status{founding(), founding(), healthy()}})
-	var config agent.Config
-	a.daemon = func(ctx context.Context, c agent.Config) error {
-		config = c
-		<-ctx.Done()
-		return nil
-	}
-	ctx, cancel := context.WithCancel(t.Context())
-	defer cancel()
-	done := make(chan int)
-	go func() {
-		done <- a.run(ctx, []string{"join", "--profile", writeProfile(t, "lab"), "--foreground", "--name", "machine-1", "--address", "10.0.0.211", "--identity", "one", "--log-format", "json"})
-	}()
-	eventually(t, "the board's place", func() bool { return strings.Contains(a.out.String(), "quorum held") })
-	cancel()
-	if code := <-done; code != exitDone || a.err.String() != "" {
-		t.Fatalf("exit %d: %s", code, a.err)
-	}
-	want := "   0.0s  2 of 3 boards here, waiting for one more; is it on?\n" +
-		"   0.0s  this board is a voter of cluster lab (id 4886a0bd2ae03355), 3 voters, 1 standby; quorum held\n"
-	if a.out.String() != want {
-		t.Errorf("got\n%swant\n%s", a.out, want)
-	}
-	if config.Name != "machine-1" || config.Address != netip.MustParseAddr("10.0.0.211") || config.Identity != "one" ||
-		config.RunDir != a.runDir || len(config.Child) != 2 || config.Child[0] != "/usr/bin/agent" || config.Child[1] != "etcd" || config.Version != "dev" {
-		t.Errorf("config: %+v", config)
-	}
-}
-
-func TestJoinForegroundEndsWithStdin(t *testing.T) {
-	a := newTestApp(t)
-	r, w := io.Pipe()
-	a.stdin = r
-	started := make(chan struct{})
-	a.daemon = func(ctx context.Context, _ agent.Config) error {
-		close(started)
-		<-ctx.Done()
-		return nil
-	}
-	done := make(chan int)
-	go func() {
-		done <- a.run(t.Context(), []string{"join", "--profile", writeProfile(t, "lab"), "--foreground", "--exit-with-stdin"})
-	}()
-	<-started
-	w.Close()
-	if code := <-done; code != exitDone {
-		t.Errorf("exit %d: %s", code, a.err)
-	}
-}
-
 func TestJoinBadProfileListsAllProblems(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "bad.yaml")
 	if err := os.WriteFile(path, []byte("cluster: lab\nboards: three\nvoters: 2\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	code, out, errs := newTestApp(t).do(t, "join", "--profile", path)
-	if code != exitUsage || out != "" {
-		t.Errorf("exit %d, stdout %q", code, out)
-	}
-	for _, want := range []string{path + ":2: boards: ", path + ":3: voters: ", "secret: is missing", "agent: join: the profile is not valid: 3 problems\n", "  hint: "} {
-		if !strings.Contains(errs, want) {
-			t.Errorf("stderr lacks %q:\n%s", want, errs)
+	for _, mode := range []string{"--foreground", "--no-wait"} {
+		a := newTestApp(t)
+		code, out, errs := a.do(t, "join", mode, "--profile", path)
+		if code != exitUsage || out != "" {
+			t.Errorf("%s: exit %d, stdout %q", mode, code, out)
+		}
+		for _, want := range []string{path + ":2: boards: ", path + ":3: voters: ", "secret: is missing", "agent: join: the profile is not valid: 3 problems\n", "  hint: "} {
+			if !strings.Contains(errs, want) {
+				t.Errorf("%s: stderr lacks %q:\n%s", mode, want, errs)
+			}
+		}
+		if made, _ := filepath.Glob(filepath.Join(a.runDir, "*")); len(made) > 0 {
+			t.Errorf("%s: made %q", mode, made)
 		}
 	}
 }

@@ -31,8 +31,10 @@ func (a *app) profileNewVerb() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "new",
 		Short: "Write a commented profile with a fresh secret to stdout",
+		Long: `Writes a commented profile with a fresh secret to stdout. Whoever can read the profile can join
+the fleet: the umask in the examples keeps it to you.`,
 		Example: `  (umask 077; agent profile new --boards 4 --seed 10.0.0.211 > lab.yaml)
-  agent profile new --cluster barn --boards 5 --voters 5 --seed 10.0.0.211 --seed barn.example`,
+  (umask 077; agent profile new --cluster barn --boards 5 --voters 5 --seed barn.example > barn.yaml)`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			for _, name := range []string{"boards", "voters"} {

@@ -33,7 +33,7 @@ func (a *app) newRoot() *cobra.Command {
 		Short: "One etcd cluster out of many boards, with nobody at the keyboard",
 		Long: `The agent turns boards that carry the same profile into one etcd cluster and keeps
 it one. Make a profile once, take it to every board, join.`,
-		Example: `  agent profile new --boards 4 --seed 10.0.0.211 > lab.yaml
+		Example: `  (umask 077; agent profile new --boards 4 --seed 10.0.0.211 > lab.yaml)
   agent join --profile lab.yaml        on every board
   agent status`,
 		Args: a.knownVerb,

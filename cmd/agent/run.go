@@ -1,9 +1,11 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"net/netip"
 	"os"
+	"strings"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -19,10 +21,30 @@ type boardFlags struct {
 var boardFlagNames = [...]string{"name", "address", "interface", "identity"}
 
 func (b *boardFlags) add(flags *pflag.FlagSet) {
-	flags.StringVar(&b.name, "name", "", "name of this board (default: the host name)")
+	flags.Var((*nameFlag)(&b.name), "name", "name of this board (default: the host name)")
 	flags.StringVar(&b.address, "address", "", "advertise exactly this `IP`, don't look for one")
 	flags.StringVar(&b.iface, "interface", "", "advertise an address of this interface")
 	flags.StringVar(&b.identity, "identity", "", "stands in for the hardware; for labs and containers")
+}
+
+// nameFlag takes the name of a board. A founder's name goes into
+// etcd's initial-cluster, where '=' and ',' part the members.
+type nameFlag string
+
+func (n *nameFlag) String() string { return string(*n) }
+
+func (n *nameFlag) Type() string { return "string" }
+
+func (n *nameFlag) Set(s string) error {
+	odd := func(r rune) bool {
+		letter := r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z'
+		return !letter && (r < '0' || r > '9') && r != '-' && r != '_' && r != '.'
+	}
+	if s == "" || len(s) > 63 || strings.ContainsFunc(s, odd) {
+		return errors.New("accepted: 1 to 63 of a-z, A-Z, 0-9, '-', '_' and '.'")
+	}
+	*n = nameFlag(s)
+	return nil
 }
 
 func (b *boardFlags) parseAddress() (netip.Addr, error) {

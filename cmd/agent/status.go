@@ -133,11 +133,16 @@ func (a *app) membersVerb() *cobra.Command {
 				return err
 			}
 			if output == "json" {
-				return writeJSON(a.stdout, s.Members)
+				if err := writeJSON(a.stdout, s.Members); err != nil {
+					return err
+				}
 			}
 			if s.Members == nil {
 				return &failure{code: exitFailed, err: fmt.Errorf("not known, no quorum has answered: %s", s.Board.Why),
 					hint: `"agent status" shows more`}
+			}
+			if output == "json" {
+				return nil
 			}
 			var b strings.Builder
 			writeMembers(&b, s)

@@ -67,16 +67,21 @@ func TestMembers(t *testing.T) {
 }
 
 func TestMembersJSON(t *testing.T) {
-	for name, want := range map[string]int{"healthy": 3, "quorum-lost": -1} {
+	a := newTestApp(t)
+	serveFake(t, a.runDir, &fakeAgent{status: []agent.Status{healthy()}})
+	code, out, errs := a.do(t, "members", "-o", "json")
+	var members []agent.MemberStatus
+	if err := json.Unmarshal([]byte(out), &members); err != nil || code != exitDone || errs != "" || len(members) != 3 {
+		t.Errorf("exit %d, %v, %d members, stderr %q", code, err, len(members), errs)
+	}
+
+	// A list that is not known is a document as well, but no success.
+	for name, s := range map[string]agent.Status{"no profile": noProfile(), "founding": founding(), "quorum lost": quorumLost()} {
 		a := newTestApp(t)
-		serveFake(t, a.runDir, &fakeAgent{status: []agent.Status{situations()[name]}})
-		code, out, _ := a.do(t, "members", "-o", "json")
-		var members []agent.MemberStatus
-		if err := json.Unmarshal([]byte(out), &members); err != nil || code != exitDone {
-			t.Errorf("%s: exit %d, %v", name, code, err)
-		}
-		if want < 0 && members != nil || want >= 0 && len(members) != want {
-			t.Errorf("%s: %d members, want %d (-1: null)", name, len(members), want)
+		serveFake(t, a.runDir, &fakeAgent{status: []agent.Status{s}})
+		code, out, errs := a.do(t, "members", "-o", "json")
+		if code != exitFailed || out != "null\n" || !strings.HasPrefix(errs, "agent: members: not known, no quorum has answered: ") {
+			t.Errorf("%s: exit %d, stdout %q, stderr %q", name, code, out, errs)
 		}
 	}
 }

@@ -128,6 +128,43 @@ func TestExitCodes(t *testing.T) {
 	}
 }
 
+func TestNamesThatBoardsMayHave(t *testing.T) {
+	for _, name := range []string{"a", "kitchen-1", "Kitchen_1.lan", "0", "-", strings.Repeat("a", 63)} {
+		a := newTestApp(t)
+		got := ""
+		a.daemon = func(_ context.Context, c agent.Config) error { got = c.Name; return nil }
+		if code, _, errs := a.do(t, "run", "--name", name); code != exitDone || got != name {
+			t.Errorf("%s: exit %d, name %q: %s", name, code, got, errs)
+		}
+	}
+	for _, name := range []string{"", "a=b", "a,b", "a b", "a/b", "küche", "k\x1b", "k\xff", "k\n", strings.Repeat("a", 64)} {
+		want := fmt.Sprintf("invalid argument %q for \"--name\" flag: accepted: 1 to 63 of a-z, A-Z, 0-9, '-', '_' and '.'\n  hint: ", name)
+		for _, verb := range []string{"run", "join --foreground --profile x"} {
+			code, _, errs := newTestApp(t).do(t, append(strings.Fields(verb), "--name", name)...)
+			if code != exitUsage || !strings.Contains(errs, want) {
+				t.Errorf("%s: exit %d\ngot  %s\nwant %s", verb, code, errs, want)
+			}
+		}
+	}
+}
+
+// One error is one line, whatever it is made of; the hint comes below it.
+func TestErrorsAreOneLine(t *testing.T) {
+	for want, err := range map[string]error{
+		"agent: run: a; b\n":                  errors.Join(errors.New("a"), errors.New("b")),
+		"agent: run: stop: a; b: c; d\n":      fmt.Errorf("stop: %w: %w", errors.Join(errors.New("a"), errors.New("b")), errors.New("c\r\n\n  d\n")),
+		"agent: run: a; b\n  hint: do e; f\n": &failure{code: exitFailed, err: errors.New("a\nb"), hint: "do e\nf"},
+		"one\ntwo\nagent: run: both: a; b\n":  &failure{code: exitFailed, lines: []string{"one", "two"}, err: errors.New("both: a\nb")},
+		"agent: run: this hardware has nothing to be told apart by\n  hint: give the board one with --identity\n": fmt.Errorf("%w", agent.ErrNoIdentity),
+	} {
+		a := newTestApp(t)
+		a.daemon = func(context.Context, agent.Config) error { return err }
+		if code, _, got := a.do(t, "run"); code != exitFailed || got != want {
+			t.Errorf("%q: exit %d\ngot  %q\nwant %q", err, code, got, want)
+		}
+	}
+}
+
 func TestNoAgent(t *testing.T) {
 	for _, verb := range []string{"status", "status -o json", "status --watch", "members", "explain", "env", "etcdctl get a"} {
 		code, out, errs := newTestApp(t).do(t, strings.Fields(verb)...)
