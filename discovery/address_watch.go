@@ -212,7 +212,7 @@ func (w *addressWatch) look() {
 	if address == w.current {
 		return
 	}
-	w.log.Info().Stringer("address", address).Stringer("last", w.current).Msg("address found")
+	w.log.Debug().Stringer("address", address).Stringer("last", w.current).Msg("address found")
 	w.current = address
 	select {
 	case <-w.out: // nobody fetched the one before; it is not true any more

@@ -60,6 +60,10 @@ func (b *logBridge) Write(p []byte) (int, error) {
 		// The book of rejections has made its own line of it already.
 		level = zerolog.DebugLevel
 	}
+	// Every restart within the memory of the others begins with it.
+	if strings.Contains(text, "Refuting an alive message") {
+		level = zerolog.DebugLevel
+	}
 	b.line(level, text)
 	return len(p), nil
 }

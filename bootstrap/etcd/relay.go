@@ -170,6 +170,10 @@ var alwaysNoise = []string{
 	"lost TCP streaming connection",
 	"closed TCP streaming connection",
 	"failed to find remote peer in cluster",
+	// A read that had to wait for an election; that there was one is seen.
+	"request stats",
+	"waiting for ReadIndex response took too long",
+	"ignored out-of-date read index response",
 	// For each peer that is off, as long as it is off.
 	"prober detected unhealthy status",
 }
