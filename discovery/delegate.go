@@ -3,6 +3,7 @@ package discovery
 import (
 	"errors"
 	"fmt"
+	"net/netip"
 
 	"github.com/hashicorp/memberlist"
 	"github.com/rs/zerolog"
@@ -34,7 +35,7 @@ func (d delegate) LocalState(bool) []byte {
 	if d.g.shared == nil {
 		return nil
 	}
-	return frame(d.g.config.Card.Board, d.g.shared)
+	return frame(d.g.config.Card.Board, d.g.self(), d.g.shared)
 }
 
 func (d delegate) MergeRemoteState(b []byte, _ bool) {
@@ -63,18 +64,27 @@ const frameVersion = 1
 
 var errFrame = errors.New("not a message of a board")
 
-// frame puts version and sender before a payload.
-func frame(board string, payload []byte) []byte {
-	b := make([]byte, 0, 1+len(board)+len(payload))
+// frame puts version and sender before a payload: its board ID, and where an
+// answer finds it.
+func frame(board string, at netip.AddrPort, payload []byte) []byte {
+	where, _ := at.MarshalBinary() // never fails (Go 1.26 net/netip)
+	b := make([]byte, 0, 2+len(board)+len(where)+len(payload))
 	b = append(b, frameVersion)
 	b = append(b, board...)
+	b = append(b, byte(len(where)))
+	b = append(b, where...)
 	return append(b, payload...)
 }
 
 // unframe takes apart what frame made. The payload is a copy: memberlist reuses the buffer.
-func unframe(b []byte) (board string, payload []byte, err error) {
-	if len(b) < 1+16 || b[0] != frameVersion || !isBoardID(string(b[1:17])) {
-		return "", nil, errFrame
+func unframe(b []byte) (board string, at netip.AddrPort, payload []byte, err error) {
+	const head = 1 + 16 + 1
+	if len(b) < head || b[0] != frameVersion || !isBoardID(string(b[1:17])) || len(b) < head+int(b[17]) {
+		return "", at, nil, errFrame
 	}
-	return string(b[1:17]), append([]byte{}, b[17:]...), nil
+	end := head + int(b[17])
+	if err := at.UnmarshalBinary(b[head:end]); err != nil {
+		return "", at, nil, errFrame
+	}
+	return string(b[1:17]), at, append([]byte{}, b[end:]...), nil
 }

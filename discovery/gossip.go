@@ -42,6 +42,7 @@ type Gossip struct {
 	card    Card
 	encoded []byte
 	shared  []byte
+	senders map[string]netip.AddrPort // by board ID, of messages
 
 	cancel  context.CancelFunc
 	workers sync.WaitGroup
@@ -62,6 +63,7 @@ func Start(ctx context.Context, c Config) (*Gossip, error) {
 		config: c, log: c.Log, card: c.Card, encoded: encoded,
 		view:     newView(c.Card.Board, nodeName(c.Card.Board, self)),
 		messages: make(chan Message, maxMessages),
+		senders:  make(map[string]netip.AddrPort),
 		changed:  make(chan struct{}, 1),
 		spread:   make(chan struct{}, 1),
 	}
@@ -159,27 +161,6 @@ func (g *Gossip) SetShared(b []byte) {
 	g.shared = slices.Clone(b)
 }
 
-// Send gives a message to a board over a stream: no error means that the board's
-// kernel took it. It is ErrNotAlive if the board is not known to be alive, and
-// takes no longer than about 3 s.
-func (g *Gossip) Send(board string, payload []byte) error {
-	node, ok := g.view.at(board)
-	if !ok {
-		return fmt.Errorf("send to board %s: %w", board, ErrNotAlive)
-	}
-	if err := g.list.SendReliable(node, frame(g.config.Card.Board, payload)); err != nil {
-		return fmt.Errorf("send to board %s: %w", board, err)
-	}
-	return nil
-}
-
-// Messages gives what other boards sent. It is never closed; if nobody reads, the
-// oldest are dropped.
-func (g *Gossip) Messages() <-chan Message { return g.messages }
-
-// Changed has room for one: something about peers, beacons or rejections changed.
-func (g *Gossip) Changed() <-chan struct{} { return g.changed }
-
 // Sightings gives the beacons of the last two minutes, of other fleets as well.
 func (g *Gossip) Sightings() []Sighting { return g.beacons.list() }
 
@@ -249,30 +230,6 @@ func (g *Gossip) viewChanged() {
 func (g *Gossip) refused(r Rejection) {
 	g.log.Warn().Stringer("address", r.Address).Str("why", r.Why).Msg("sender refused")
 	g.signal()
-}
-
-func (g *Gossip) receive(b []byte, shared bool) {
-	from, payload, err := unframe(b)
-	if err != nil {
-		g.bridge.line(zerolog.WarnLevel, "message dropped: "+err.Error())
-		return
-	}
-	if from == g.config.Card.Board {
-		return // a twin's, or what we said before a move: not a word from somebody else
-	}
-	m := Message{From: from, Payload: payload, Shared: shared}
-	for {
-		select {
-		case g.messages <- m:
-			return
-		default:
-		}
-		select {
-		case <-g.messages:
-			g.bridge.line(zerolog.WarnLevel, "message queue full, oldest message dropped")
-		default:
-		}
-	}
 }
 
 func (g *Gossip) signal() { poke(g.changed) }

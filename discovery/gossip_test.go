@@ -152,6 +152,35 @@ func TestMessages(t *testing.T) {
 	}
 }
 
+// A board that has just come is known to whom it asks by its message alone.
+func TestAnswerReachesABoardThatGossipDoesNotShowYet(t *testing.T) {
+	a, b := start(t, config(t, 1)), start(t, config(t, 2))
+	if err := a.Send(boardID(2), nil); !errors.Is(err, ErrNotAlive) {
+		t.Fatalf("they know each other already: %v", err)
+	}
+	b.hear(boardID(1), a.self()) // as by a push/pull that a has not finished
+	if err := b.Send(boardID(1), []byte("prepare")); err != nil {
+		t.Fatal(err)
+	}
+	receive(t, a, func(m Message) bool { return m.From == boardID(2) && string(m.Payload) == "prepare" })
+	if err := a.Send(boardID(2), []byte("promise")); err != nil {
+		t.Fatalf("the answer is lost: %v", err)
+	}
+	receive(t, b, func(m Message) bool { return m.From == boardID(1) && string(m.Payload) == "promise" })
+}
+
+func TestFrameRefusesWhatIsCutOff(t *testing.T) {
+	whole := frame(boardID(2), netip.MustParseAddrPort("[fd77::1]:7946"), []byte("x"))
+	if board, at, payload, err := unframe(whole); err != nil || board != boardID(2) || at.Port() != 7946 || string(payload) != "x" {
+		t.Errorf("got %s %v %q, %v", board, at, payload, err)
+	}
+	for n := range len(whole) - 1 {
+		if _, _, _, err := unframe(whole[:n]); err == nil {
+			t.Errorf("%d of %d bytes pass", n, len(whole))
+		}
+	}
+}
+
 func TestSharedStateIsHandedToEveryBoard(t *testing.T) {
 	a := start(t, config(t, 1))
 	a.SetShared([]byte("the plan"))
@@ -171,12 +200,12 @@ func TestSharedStateIsHandedToEveryBoard(t *testing.T) {
 func TestMessageQueueDropsTheOldest(t *testing.T) {
 	a := start(t, config(t, 1))
 	for i := range maxMessages + 5 {
-		a.receive(frame(boardID(2), []byte{byte(i), byte(i >> 8)}), false)
+		a.receive(frame(boardID(2), a.self(), []byte{byte(i), byte(i >> 8)}), false)
 	}
 	if first := <-a.Messages(); first.Payload[0] != 5 {
 		t.Errorf("first message is %d", first.Payload[0])
 	}
-	a.receive(frame(boardID(1), nil), false)
+	a.receive(frame(boardID(1), a.self(), nil), false)
 	a.receive([]byte("junk"), false)
 	if n := len(a.Messages()); n != maxMessages-1 {
 		t.Errorf("%d messages wait: our own or junk was let in", n)
