@@ -219,21 +219,21 @@ func (f *fleet) aim(a *Agent) {
 		t.local = a.runner.config.ClientURL
 		t.endpoints = append(t.endpoints, t.local)
 	}
-	var backends []string
+	own, others := "", []string(nil)
 	if a.healthy() {
-		backends = append(backends, host(t.local))
+		own = host(t.local)
 	}
 	if f.gossip != nil {
 		for _, p := range f.gossip.Peers() {
 			if p.Alive && p.Healthy && p.ClientURL != "" {
 				t.endpoints = append(t.endpoints, p.ClientURL)
-				backends = append(backends, host(p.ClientURL))
+				others = append(others, host(p.ClientURL))
 			}
 		}
 	}
 	f.watch.aim(t)
 	if f.endpoint != nil {
-		f.endpoint.aim(backends)
+		f.endpoint.aim(own, others)
 	}
 }
 

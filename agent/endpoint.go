@@ -26,10 +26,11 @@ type endpoint struct {
 	address netip.AddrPort
 	log     zerolog.Logger
 
-	mu       sync.Mutex
-	backends []string // host:port, this board's own member first
-	open     map[net.Conn]string
-	bound    bool
+	mu     sync.Mutex
+	own    string   // host:port of this board's own member, "" if it has none that is healthy
+	others []string // of the other healthy members
+	open   map[net.Conn]string
+	bound  bool
 }
 
 func newEndpoint(address netip.AddrPort, log zerolog.Logger) *endpoint {
@@ -39,16 +40,16 @@ func newEndpoint(address netip.AddrPort, log zerolog.Logger) *endpoint {
 // aim sets the members to which connections go. Connections to members that
 // are not among them any more are closed: a client behind a member without a
 // leader would wait for its own timeout.
-func (e *endpoint) aim(backends []string) {
+func (e *endpoint) aim(own string, others []string) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	e.backends = backends
-	if len(backends) == 0 {
+	e.own, e.others = own, others
+	if own == "" && len(others) == 0 {
 		// Nobody better is known; what is open may still work.
 		return
 	}
 	for c, backend := range e.open {
-		if !slices.Contains(backends, backend) {
+		if backend != own && !slices.Contains(others, backend) {
 			c.Close()
 		}
 	}
@@ -153,11 +154,12 @@ func pipe(to, from net.Conn) {
 // dial tries the members: this board's own first, the others in any order.
 func (e *endpoint) dial(ctx context.Context) (net.Conn, string) {
 	e.mu.Lock()
-	backends := slices.Clone(e.backends)
+	own, backends := e.own, slices.Clone(e.others)
 	e.mu.Unlock()
-	if len(backends) > 1 {
-		rest := backends[1:]
-		rand.Shuffle(len(rest), func(i, j int) { rest[i], rest[j] = rest[j], rest[i] })
+	// In any order, or all standbys of a fleet would load the same member.
+	rand.Shuffle(len(backends), func(i, j int) { backends[i], backends[j] = backends[j], backends[i] })
+	if own != "" {
+		backends = slices.Insert(backends, 0, own)
 	}
 	d := net.Dialer{Timeout: endpointDial}
 	for _, b := range backends {

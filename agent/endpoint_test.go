@@ -71,7 +71,7 @@ func TestEndpointPrefersItsOwnMember(t *testing.T) {
 	e := startEndpoint(t)
 	own, stopOwn := member(t, "own")
 	other, _ := member(t, "other")
-	e.aim([]string{own, other})
+	e.aim(own, []string{other})
 	for range 5 {
 		if got, _ := says(t, e); got != "own\n" {
 			t.Errorf("went to %q", got)
@@ -80,6 +80,22 @@ func TestEndpointPrefersItsOwnMember(t *testing.T) {
 	stopOwn()
 	if got, _ := says(t, e); got != "other\n" {
 		t.Errorf("with its own member gone it went to %q", got)
+	}
+}
+
+func TestEndpointOfAStandbySpreadsItsClients(t *testing.T) {
+	e := startEndpoint(t)
+	a, _ := member(t, "a")
+	b, _ := member(t, "b")
+	e.aim("", []string{a, b})
+	went := map[string]int{}
+	for range 60 {
+		to, c := says(t, e)
+		c.Close()
+		went[to]++
+	}
+	if went["a\n"] == 0 || went["b\n"] == 0 {
+		t.Errorf("60 clients went to %v; one member carries them all", went)
 	}
 }
 
@@ -94,14 +110,14 @@ func TestEndpointDropsAMemberThatLostItsLeader(t *testing.T) {
 	e := startEndpoint(t)
 	a, _ := member(t, "a")
 	b, _ := member(t, "b")
-	e.aim([]string{a})
+	e.aim("", []string{a})
 	_, c := says(t, e)
-	e.aim(nil) // nobody better is known: what is open stays open
+	e.aim("", nil) // nobody better is known: what is open stays open
 	io.WriteString(c, "still\n")
 	if line, err := bufio.NewReader(c).ReadString('\n'); line != "still\n" {
 		t.Fatalf("echo %q, %v", line, err)
 	}
-	e.aim([]string{b})
+	e.aim("", []string{b})
 	if _, err := c.Read(make([]byte, 1)); err == nil {
 		t.Error("the connection to the dropped member is still open")
 	}
