@@ -212,20 +212,31 @@ func (a *Agent) healthy() bool {
 	return e.Proc == bootstrap.ProcRunning && e.Quorum == bootstrap.QuorumHeld && !e.Learner
 }
 
-// aim points the watch and the local endpoint at the members that answer.
+// cluster is the ID of the cluster that this board is of: the plan's, else the
+// one of its data; "" while it knows neither.
+func (a *Agent) cluster() string {
+	if p := a.state.Plan; p != nil {
+		return bootstrap.FormatID(p.ClusterID())
+	}
+	return a.disk.Cluster
+}
+
+// aim points the watch and the local endpoint at the members that answer, of
+// this board's own cluster and no other: an old card with the fleet's secret
+// may serve another one, and would take the clients' writes.
 func (f *fleet) aim(a *Agent) {
-	t := target{files: f.files}
-	if a.runner.proc == bootstrap.ProcRunning && a.runner.ready {
+	t := target{files: f.files, cluster: a.cluster()}
+	if a.runner.proc == bootstrap.ProcRunning && a.runner.ready && a.disk.Cluster == t.cluster {
 		t.local = a.runner.config.ClientURL
 		t.endpoints = append(t.endpoints, t.local)
 	}
 	own, others := "", []string(nil)
-	if a.healthy() {
+	if a.healthy() && t.local != "" {
 		own = host(t.local)
 	}
 	if f.gossip != nil {
 		for _, p := range f.gossip.Peers() {
-			if p.Alive && p.Healthy && p.ClientURL != "" {
+			if p.Alive && p.Healthy && p.ClientURL != "" && p.Cluster != "" && p.Cluster == t.cluster {
 				t.endpoints = append(t.endpoints, p.ClientURL)
 				others = append(others, host(p.ClientURL))
 			}

@@ -57,7 +57,7 @@ func (v *view) ask(ctx context.Context) answer {
 	}
 	defer c.Close()
 	list, err := c.Members(ctx)
-	if err != nil {
+	if err != nil || list.ClusterID != t.cluster {
 		return answer{}
 	}
 	return answer{quorum: true, list: list, each: askEach(ctx, c, list.Members)}

@@ -33,6 +33,9 @@ func (a *Agent) loop(ctx context.Context) {
 		if action.Again > 0 {
 			sleep = min(sleep, action.Again)
 		}
+		if a.state.Plan == nil && a.fleet != nil && a.fleet.agree.machine.Chosen() != nil {
+			sleep = 0 // the action itself brought the plan: a fleet of one needs nobody else
+		}
 		if !a.sleep(ctx, sleep) {
 			return
 		}

@@ -19,13 +19,14 @@ const (
 
 // target is what the watch reads: set by the loop.
 type target struct {
+	cluster   string   // ID that an answer must have
 	local     string   // client URL of this board's ready member; "" none
 	endpoints []string // client URLs of members, local first
 	files     etcd.TLSFiles
 }
 
 func (t target) equal(o target) bool {
-	return t.local == o.local && t.files == o.files && slices.Equal(t.endpoints, o.endpoints)
+	return t.cluster == o.cluster && t.local == o.local && t.files == o.files && slices.Equal(t.endpoints, o.endpoints)
 }
 
 // reading is what one round found. Zero times mean that the read failed.
@@ -35,7 +36,6 @@ type reading struct {
 	members   []etcd.Member
 	localAt   time.Time
 	local     etcd.Status
-	err       error
 }
 
 // watch reads the member list and this board's own member, beside the loop and
@@ -124,7 +124,7 @@ func (w *watch) round(ctx context.Context, t target) (r reading) {
 		}
 		c, err := etcd.Dial(etcd.ClientConfig{Endpoints: t.endpoints, CA: t.files.CA, Cert: t.files.Cert, Key: t.files.Key})
 		if err != nil {
-			return reading{err: err}
+			return reading{}
 		}
 		w.client, w.dialed = c, t
 	}
@@ -133,14 +133,13 @@ func (w *watch) round(ctx context.Context, t target) (r reading) {
 	if t.local != "" {
 		if s, err := w.client.Status(ctx, t.local); err == nil {
 			r.localAt, r.local = asked, s
-		} else {
-			r.err = err
 		}
+		// At once: without a quorum the list takes its whole time to fail.
+		w.publish(r)
 	}
 	asked = time.Now()
 	list, err := w.client.Members(ctx)
-	if err != nil {
-		r.err = err
+	if err != nil || list.ClusterID != t.cluster {
 		return r
 	}
 	r.listAt, r.clusterID, r.members = asked, list.ClusterID, list.Members

@@ -203,10 +203,13 @@ func TestDecide(t *testing.T) {
 			s.Plan, s.Peers = plan(), []Peer{with(peer("b", 2), func(p *Peer) { p.Data, p.Cluster = true, "77" })}
 		}, Hold, "b holds data of cluster 77"},
 		{"two-clusters two plans", empty, func(s *State) { s.Plan, s.Founding.Conflict = plan(), "77" }, Hold, "two founding plans were chosen"},
-		{"two-clusters one that works", voter, func(s *State) {
+		{"two-clusters and no plan", voter, func(s *State) {
+			s.Plan, s.Etcd, s.Cluster, s.Peers[0].Cluster = nil, Etcd{Proc: ProcStopped}, Cluster{}, "77"
+		}, Hold, "b holds cluster 77"},
+		{"restart beside another cluster", voter, func(s *State) {
 			s.Etcd, s.Cluster = Etcd{Proc: ProcStopped}, Cluster{}
 			holding("77")(&s.Peers[2])
-		}, Hold, "d holds cluster 77"},
+		}, Start, "data of this board"},
 		{"two-clusters while it runs", voter, func(s *State) { holding("77")(&s.Peers[2]) }, Hold, "etcd runs here in cluster"},
 		{"restart beside an old card", voter, func(s *State) {
 			s.Etcd, s.Cluster = Etcd{Proc: ProcStopped}, Cluster{}

@@ -15,8 +15,8 @@ func member(s State) Action {
 	case s.Cluster.known(s.Now) && s.Cluster.ID != s.Disk.Cluster:
 		return hold(StaleData, fmt.Sprintf("the data here is of cluster %s, a live quorum of this fleet holds cluster %s", s.Disk.Cluster, s.Cluster.ID),
 			"the data is kept and not started; this version does not set it aside by itself")
-	case rival(s) != nil && s.Etcd.Proc != ProcRunning:
-		p := rival(s)
+	case s.Plan == nil && otherCluster(s, s.Disk.Cluster) != nil && s.Etcd.Proc != ProcRunning:
+		p := otherCluster(s, s.Disk.Cluster)
 		return hold(TwoClusters, fmt.Sprintf("the data here is of cluster %s, %s holds cluster %s", s.Disk.Cluster, p.Name, p.Cluster),
 			"two clusters were founded in one fleet; decide which one stays, and empty the boards of the other")
 	case s.Cluster.known(s.Now) && !s.Cluster.lists(s.Disk.Member):
@@ -68,7 +68,7 @@ func running(s State) Action {
 	case rival(s) != nil:
 		p := rival(s)
 		return hold(TwoClusters, fmt.Sprintf("etcd runs here in cluster %s, and %s holds cluster %s", s.Disk.Cluster, p.Name, p.Cluster),
-			"two clusters were founded in one fleet; decide which one stays, and empty the boards of the other")
+			"two clusters were founded in one fleet; both go on, and each board serves its own; decide which one stays, and empty the boards of the other")
 	case s.Etcd.Learner:
 		return Action{Do: Wait, Why: why, Say: "etcd runs as a learner and the quorum is held"}
 	case s.Etcd.Leader && s.Cluster.known(s.Now):
@@ -119,14 +119,11 @@ func otherCluster(s State, id string) *Peer {
 	return nil
 }
 
-// rival is a living peer of another cluster that stands against the data here.
-// Where the plan says that the data here is the fleet's, an old card with data
-// of an older cluster does not count, or it would keep a fleet from restarting
-// after a power cut; a member of another cluster that works does.
+// rival is a living peer that works in another cluster. An old card that only
+// holds data of one is none.
 func rival(s State) *Peer {
-	planned := s.Plan != nil && clusterID(s.Plan) == s.Disk.Cluster
 	for i, p := range s.Peers {
-		if p.Alive && p.Cluster != "" && p.Cluster != s.Disk.Cluster && (p.Healthy || !planned) {
+		if p.Alive && p.Healthy && p.Cluster != "" && p.Cluster != s.Disk.Cluster {
 			return &s.Peers[i]
 		}
 	}

@@ -75,7 +75,6 @@ func broken(s State, a Action) []string {
 		rule(!s.Cluster.known(s.Now) || s.Cluster.lists(s.Disk.Member), "a member that the quorum removed is not started")
 		for _, p := range s.Peers {
 			rival := p.Alive && p.Cluster != "" && p.Cluster != s.Disk.Cluster
-			rule(!rival || !p.Healthy, "data is not started beside another cluster of the fleet that works")
 			rule(!rival || s.Plan != nil, "data is not started beside other data while no plan says which is the fleet's")
 		}
 	}

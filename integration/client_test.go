@@ -15,18 +15,21 @@ import (
 	"muster/integration/boards"
 )
 
+// envOf is the value of ETCDCTL_name that `agent env` exports on the board.
+func (f *fleet) envOf(b *boards.Board, name string) string {
+	f.t.Helper()
+	vars := f.must(b, "agent", "env")
+	found := regexp.MustCompile(`ETCDCTL_` + name + `=["']?([^"'\s;]+)`).FindStringSubmatch(vars)
+	if found == nil {
+		f.t.Fatalf("agent env names no ETCDCTL_%s:\n%s", name, vars)
+	}
+	return found[1]
+}
+
 // tlsOf makes a client's TLS configuration from the files that `agent env` names on the board.
 func (f *fleet) tlsOf(b *boards.Board) *tls.Config {
 	f.t.Helper()
-	vars := f.must(b, "agent", "env")
-	file := func(name string) string {
-		found := regexp.MustCompile(`ETCDCTL_` + name + `=["']?([^"'\s;]+)`).FindStringSubmatch(vars)
-		if found == nil {
-			f.t.Fatalf("agent env names no ETCDCTL_%s:\n%s", name, vars)
-		}
-		return found[1]
-	}
-	config, err := tlsFrom(b, file("CACERT"), file("CERT"), file("KEY"))
+	config, err := tlsFrom(b, f.envOf(b, "CACERT"), f.envOf(b, "CERT"), f.envOf(b, "KEY"))
 	if err != nil {
 		f.t.Fatalf("certificates of board %d: %v", b.Index, err)
 	}

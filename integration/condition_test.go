@@ -77,3 +77,27 @@ func TestParseStatusRefusesWhatIsNotOneDocument(t *testing.T) {
 		}
 	}
 }
+
+func TestHolds(t *testing.T) {
+	const hold = "09:19:51.871 WRN the data here is of another cluster hint=\"look\" state=stale-data\n"
+	quiet := "09:19:51.240 INF the data of this board and this life is here state=restart\n" +
+		"09:19:51.255 WRN etcd ended by itself crashes=1 exit=start-error from=etcd\n"
+	if got := holds(quiet); len(got) != 0 {
+		t.Errorf("holds in a log without any: %q", got)
+	}
+	if got := holds(quiet + hold + quiet); len(got) != 1 || got[0] != hold {
+		t.Errorf("%q, want the one hold", got)
+	}
+}
+
+func TestThirdUnborn(t *testing.T) {
+	one, unborn := member{Started: true}, member{}
+	for _, test := range []struct {
+		members []member
+		want    bool
+	}{{[]member{one, one, unborn}, true}, {[]member{one, one, one}, false}, {[]member{one, unborn, unborn}, false}, {[]member{one, unborn}, false}, {nil, false}} {
+		if err := thirdUnborn(status{Members: test.members}); (err == nil) != test.want {
+			t.Errorf("%+v: %v, want it met: %v", test.members, err, test.want)
+		}
+	}
+}

@@ -219,10 +219,42 @@ func (f *fleet) must(b *boards.Board, name string, args ...string) string {
 	return stdout
 }
 
+// accepts is a probe that writes a key through a board.
+func (f *fleet) accepts(b *boards.Board, key, value string) func(context.Context) error {
+	return func(ctx context.Context) error {
+		if _, stderr, code := b.Run(ctx, "etcdctl", "put", key, value); code != 0 {
+			return fmt.Errorf("board %d: exit %d: %s", b.Index, code, strings.TrimSpace(stderr))
+		}
+		return nil
+	}
+}
+
 // mustHold wants the key to have this value, read through board b.
 func (f *fleet) mustHold(b *boards.Board, key, value string) {
 	f.t.Helper()
 	if got := f.etcdctl(b, "get", "--print-value-only", key); strings.TrimSpace(got) != value {
 		f.t.Errorf("%s read through board %d: %q, want %q", key, b.Index, got, value)
 	}
+}
+
+// mustNeverHaveHeld wants none of the boards to have stopped for a person at any time. Their logs have each change of
+// state, at level warn where the board holds, so that no hold is too short to be found.
+func (f *fleet) mustNeverHaveHeld(on ...*boards.Board) {
+	f.t.Helper()
+	for _, b := range on {
+		if held := holds(b.Log()); len(held) > 0 {
+			f.t.Errorf("board %d held:\n%s", b.Index, strings.Join(held, ""))
+		}
+	}
+}
+
+// holds returns the lines of a log by which a board says that it does nothing more by itself.
+func holds(log string) []string {
+	var lines []string
+	for line := range strings.Lines(log) {
+		if strings.Contains(line, " WRN ") && strings.Contains(line, " state=") {
+			lines = append(lines, line)
+		}
+	}
+	return lines
 }

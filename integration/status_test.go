@@ -10,13 +10,15 @@ import (
 // null, i.e. does not know.
 type status struct {
 	Board struct {
-		ID      string  `json:"id"`
-		Name    string  `json:"name"`
-		Address *string `json:"address"`
-		Life    string  `json:"life"`
-		Role    string  `json:"role"`
-		State   string  `json:"state"`
-		Why     string  `json:"why"`
+		ID       string   `json:"id"`
+		Name     string   `json:"name"`
+		Address  *string  `json:"address"`
+		Life     string   `json:"life"`
+		Role     string   `json:"role"`
+		State    string   `json:"state"`
+		Why      string   `json:"why"`
+		WaitsFor []string `json:"waits_for"`
+		Holding  bool     `json:"holding"`
 	} `json:"board"`
 	Fleet *struct {
 		Cluster        string `json:"cluster"`

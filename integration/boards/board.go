@@ -109,7 +109,7 @@ func (b *Board) hideHostProfile() error {
 	return unix.Mknod(filepath.Join(b.dir, "etc", "muster"), unix.S_IFCHR, 0)
 }
 
-// Address is the IPv4 address of eth0.
+// Address is the IPv4 address of eth0; no address at all ("invalid IP") after DropAddresses.
 func (b *Board) Address() string {
 	b.mu.Lock()
 	defer b.mu.Unlock()

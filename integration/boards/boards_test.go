@@ -244,4 +244,11 @@ func TestSplitHealAndCable(t *testing.T) {
 	if got := run(t, l.Board(4), "ip", "route", "get", "192.0.2.1"); !strings.Contains(got, gateway) || !strings.Contains(got, "10.77.9.9") {
 		t.Errorf("route after a new address: %q", got)
 	}
+
+	l.Board(4).DropAddresses()
+	if got := run(t, l.Board(4), "ip", "-o", "addr", "show", "dev", "eth0"); got != "" {
+		t.Errorf("addresses after all were dropped: %q", got)
+	}
+	l.Board(4).SetAddress(netip.MustParsePrefix("10.77.9.10/16"))
+	mustReach(t, l.Board(1), l.Board(4))
 }

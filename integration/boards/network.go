@@ -146,20 +146,33 @@ func (b *Board) cable(state string) {
 	}
 }
 
-// SetAddress replaces the board's IPv4 address by prefix, e.g. 10.77.3.4/16, and sets the default route again, which
-// the kernel removes with the last address. It works on a board without power too.
+// SetAddress replaces the board's IPv4 address, if it has one, by prefix, e.g. 10.77.3.4/16, and sets the default
+// route again, which the kernel removes with the last address. It works on a board without power too.
 func (b *Board) SetAddress(prefix netip.Prefix) {
 	b.lab.t.Helper()
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	err := ipBatch(b.lab.namespace(b.Index),
-		fmt.Sprintf("addr del %s dev eth0", b.address),
-		fmt.Sprintf("addr add %s dev eth0", prefix),
-		"route replace default via "+gateway)
-	if err != nil {
+	var lines []string
+	if b.address.IsValid() {
+		lines = append(lines, fmt.Sprintf("addr del %s dev eth0", b.address))
+	}
+	lines = append(lines, fmt.Sprintf("addr add %s dev eth0", prefix), "route replace default via "+gateway)
+	if err := ipBatch(b.lab.namespace(b.Index), lines...); err != nil {
 		b.lab.t.Fatal(err)
 	}
 	b.address = prefix
+}
+
+// DropAddresses takes all addresses from eth0, IPv6 and link-local ones too, as with a DHCP server that does not
+// answer. SetAddress gives it one again.
+func (b *Board) DropAddresses() {
+	b.lab.t.Helper()
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if err := ipBatch(b.lab.namespace(b.Index), "addr flush dev eth0"); err != nil {
+		b.lab.t.Fatal(err)
+	}
+	b.address = netip.Prefix{}
 }
 
 // InNetwork calls f on a thread that is in the board's network namespace. A socket that f opens belongs to the
