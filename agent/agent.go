@@ -131,11 +131,12 @@ func (a *Agent) readHardware() {
 		a.hardware = discovery.Labelled(a.config.Identity)
 		return
 	}
-	var err error
-	if a.hardware, err = discovery.ReadHardware("/"); err != nil {
+	hw, err := discovery.ReadHardware("/")
+	if err != nil && len(a.hardware.Fingerprints) == 0 {
 		// One kind of fingerprint that cannot be read is no reason to stay off.
 		a.log.Warn().Err(err).Msg("not all of this board's hardware could be read")
 	}
+	a.hardware = hw
 }
 
 // shutdown ends everything in order: leadership first, gossip after it, so that
