@@ -6,11 +6,12 @@ LDFLAGS  := -s -w -X main.version=$(VERSION)
 BUILD    := CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)'
 UNITS    := $(shell $(GO) list ./... 2>/dev/null | grep -v /integration)
 FUZZTIME ?= 5s
+ROUNDS   ?= 50
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 # The race detector needs a C compiler.
 RACE     := $(shell command -v cc >/dev/null 2>&1 && echo -race)
 
-.PHONY: build demo test lint unit explore fuzz boards bench-found size clean
+.PHONY: build demo test lint unit explore fuzz boards chaos bench-found size clean
 
 build: ## the agent for this machine: bin/agent
 	$(BUILD) -o bin/agent ./cmd/agent
@@ -42,6 +43,9 @@ fuzz: ## what is read from outside: profiles, gossip, founding messages
 
 boards: ## real boards made of network namespaces (root)
 	$(GO) test -count=1 -timeout 20m ./integration/...
+
+chaos: ## many foundings disturbed by power cuts and partitions at random moments (root); ROUNDS=1000 overnight
+	MUSTER_ROUNDS=$(ROUNDS) $(GO) test -count=1 -v -timeout 12h -run FoundingDisturbed ./integration
 
 bench-found: ## founding, next to three plain etcd servers with a static list (root)
 	$(GO) test -count=1 -timeout 30m -run '^$$' -bench Found -benchtime 1x ./integration

@@ -50,7 +50,8 @@ type profile struct {
 	cluster, secret string
 	boards, voters  int
 	seeds           []string
-	never           bool // founding: never
+	never           bool   // founding: never
+	cidr            string // network.cidr
 }
 
 func (p profile) yaml() []byte {
@@ -58,6 +59,9 @@ func (p profile) yaml() []byte {
 	fmt.Fprintf(&b, "cluster: %s\nsecret: %q\nboards: %d\nvoters: %d\n", p.cluster, p.secret, p.boards, p.voters)
 	if p.never {
 		b.WriteString("founding: never\n")
+	}
+	if p.cidr != "" {
+		fmt.Fprintf(&b, "network:\n  cidr: %s\n", p.cidr)
 	}
 	if len(p.seeds) > 0 {
 		fmt.Fprintf(&b, "discovery:\n  seeds: [%s]\n", strings.Join(p.seeds, ", "))

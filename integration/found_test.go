@@ -51,6 +51,23 @@ func TestFoundAgreed_WithoutSeeds(t *testing.T) {
 	f.await("three boards that know no address, by mDNS only", f.Boards(), settled(3, 0))
 }
 
+func TestFoundAgreed_IPv6(t *testing.T) {
+	f := newFleet(t, 4)
+	p := profile{cluster: "six", secret: f.newSecret(), boards: 4, voters: 3, seeds: []string{`"fd77::b"`}, cidr: "fd77::/64"}
+	f.join(p.yaml(), f.Boards()...)
+	for _, s := range f.await("four boards that advertise IPv6", f.Boards(), settled(3, 1)) {
+		for _, m := range s.Members {
+			if len(m.PeerURLs) != 1 || !strings.HasPrefix(m.PeerURLs[0], "https://[fd77::") {
+				t.Errorf("%s listens for peers at %v", m.Name, m.PeerURLs)
+			}
+		}
+	}
+	for _, b := range f.Boards() {
+		f.stockEtcdctl(b, "put", b.Hostname, "v")
+		f.mustHold(f.Board(1), b.Hostname, "v")
+	}
+}
+
 func TestFoundAgreed_SameHostnameAndMachineID(t *testing.T) {
 	f := newFleet(t, 3, boards.WithHostname("raspberrypi"), boards.WithMachineID("0123456789abcdef0123456789abcdef"))
 	f.join(profile{cluster: "pi", secret: f.newSecret(), boards: 3, voters: 3, seeds: []string{f.Board(1).Address()}}.yaml(), f.Boards()...)
