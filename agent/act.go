@@ -21,7 +21,9 @@ import (
 // refuses. Each effect is idempotent; what failed is seen, and decided on,
 // again.
 func (a *Agent) act(ctx context.Context, act bootstrap.Action) {
+	err := a.remember()
 	if a.fleet == nil {
+		a.failed(act, err)
 		return
 	}
 	f := a.fleet
@@ -31,7 +33,7 @@ func (a *Agent) act(ctx context.Context, act bootstrap.Action) {
 		f.agree.tell(f.gossip, a.state.Now, f.gossip.Peers())
 	}
 	f.aim(a)
-	err := errors.Join(a.remember(), f.keepCertified(a))
+	err = errors.Join(err, f.keepCertified(a))
 	switch act.Do {
 	case bootstrap.Wait, bootstrap.Hold:
 	case bootstrap.Propose:
@@ -61,23 +63,28 @@ func (a *Agent) failed(act bootstrap.Action, err error) {
 }
 
 // remember writes down what this board must not forget, as soon as it is known:
-// which fleet it is of, and that a member of this life was started. What could
-// not be written is written the next time.
+// which fleet it is of, and that a member of this life was started. A log that
+// is seen proves it, whether or not etcd runs now: its member may have voted.
+// What could not be written is written the next time.
 func (a *Agent) remember() error {
 	next := a.board
-	if a.runner.proc == bootstrap.ProcRunning && a.disk.State == bootstrap.DiskMember {
+	logged := a.disk.State == bootstrap.DiskMember || a.disk.State == bootstrap.DiskDamaged && !a.disk.Unlogged
+	if logged && a.disk.Owner != bootstrap.MatchOther {
 		next.Born, next.Intent = true, bootstrap.Intent{}
 	}
-	if next.Born == a.board.Born && next.Intent == a.board.Intent && (a.board.Fleet != nil || a.state.Plan == nil && !next.Born) {
+	known := a.fleet != nil && (a.state.Plan != nil || next.Born)
+	if next.Born == a.board.Born && next.Intent == a.board.Intent && (a.board.Fleet != nil || !known) {
 		return nil
 	}
 	return a.bind(next)
 }
 
-// bind writes board.json with the fleet in it.
+// bind writes board.json, with the fleet in it if there is a profile.
 func (a *Agent) bind(next boardRecord) error {
-	fleet := a.fleet.profile.Fleet()
-	next.Fleet = &fleet
+	if a.fleet != nil {
+		fleet := a.fleet.profile.Fleet()
+		next.Fleet = &fleet
+	}
 	if err := a.store.write("board.json", next); err != nil {
 		return err
 	}
@@ -153,12 +160,14 @@ func childMemory() int64 {
 func (a *Agent) begin(act bootstrap.Action) error {
 	next := a.board
 	next.Intent = bootstrap.Intent{Do: bootstrap.IntentFound, Plan: act.Plan.Digest()}
-	if err := a.bind(next); err != nil {
-		return err
+	if next.Intent != a.board.Intent {
+		if err := a.bind(next); err != nil {
+			return err
+		}
 	}
 	if act.Clear {
-		name := fmt.Sprintf("unborn-%s-%s", a.board.Life, randomHex(3))
-		if err := a.store.setAside(name); err != nil {
+		name, err := a.store.setAside("unborn-" + a.board.Life)
+		if err != nil {
 			return err
 		}
 		a.log.Warn().Str("archive", name).Msg("an unfinished data directory was set aside")

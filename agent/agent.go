@@ -51,6 +51,8 @@ type Agent struct {
 	fleet   *fleet // nil without a usable profile
 	runner  *runner
 	disk    bootstrap.Disk
+	// inspected is when the data directory was last read.
+	inspected time.Time
 
 	state  bootstrap.State
 	action bootstrap.Action

@@ -78,9 +78,30 @@ func (a *Agent) bindFleet() error {
 	return a.bind(a.board)
 }
 
+// newLifeWithoutRecord makes a board whose founding.json is gone a board with a
+// new disk: it may have promised, and does not know what. Its ballots carry the
+// life, so that none of the forgotten ones can be used again.
+func (a *Agent) newLifeWithoutRecord() error {
+	if a.board.Fleet == nil || a.board.Born || a.board.Intent.Do != "" || exists(a.store.path("founding.json")) {
+		return nil
+	}
+	next := a.board
+	next.Life = newLife()
+	if err := a.store.write("board.json", next); err != nil {
+		return err
+	}
+	a.log.Warn().Str("life_before", a.board.Life).Str("life", next.Life).
+		Msg("founding.json is gone; this board counts as one with a new disk")
+	a.board = next
+	return nil
+}
+
 func (a *Agent) openFleet(ctx context.Context, p *profiles.Profile) (*fleet, error) {
 	if a.board.Fleet != nil && *a.board.Fleet != p.Fleet() {
 		return nil, &ForeignFleetError{Has: *a.board.Fleet, Wants: p.Fleet()}
+	}
+	if err := a.newLifeWithoutRecord(); err != nil {
+		return nil, err
 	}
 	authority, err := p.Authority()
 	if err != nil {

@@ -57,14 +57,15 @@ func suffixed(host, id string) string {
 	return fmt.Sprintf("%s-%.6s", host, id)
 }
 
-// role is what this board is in the cluster, as far as it knows.
+// role is what this board does in the cluster: a member whose etcd does not run
+// votes for nothing.
 func role(s bootstrap.State) string {
 	switch {
 	case s.Row == bootstrap.Removed, s.Row == bootstrap.Clone, s.Row == bootstrap.StaleData:
 		return "none"
-	case s.Disk.State == bootstrap.DiskMember && s.Etcd.Learner:
+	case s.Etcd.Proc == bootstrap.ProcRunning && s.Etcd.Learner:
 		return "learner"
-	case s.Disk.State == bootstrap.DiskMember:
+	case s.Etcd.Proc == bootstrap.ProcRunning:
 		return "voter"
 	case s.Row == bootstrap.JoinStandby, s.Row == bootstrap.PlanKnowsMeNot:
 		return "standby"

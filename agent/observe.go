@@ -23,9 +23,7 @@ func (a *Agent) observe(now time.Time) bootstrap.Observation {
 		Want: bootstrap.Want{Problem: a.profile.problem},
 		Etcd: a.runner.facts(now),
 	}
-	if a.disk.State == bootstrap.DiskUnknown && a.runner.proc == bootstrap.ProcStopped {
-		a.inspect()
-	}
+	a.lookAgain(now)
 	if a.disk.Hardware != bootstrap.MatchSame {
 		// A network card may come late.
 		a.readHardware()
@@ -69,8 +67,28 @@ func (a *Agent) observe(now time.Time) bootstrap.Observation {
 	return o
 }
 
+// lookEvery is how often a board that holds for what is on its disk looks
+// whether somebody has mended it.
+const lookEvery = 10 * time.Second
+
+// lookAgain reads the disk again where that may change a decision: etcd does
+// not run, and the disk is what keeps it from running.
+func (a *Agent) lookAgain(now time.Time) {
+	if a.disk.Owner == bootstrap.MatchUnknown && a.disk.State == bootstrap.DiskMember {
+		a.disk.Owner = a.store.ownerMatch(a.board)
+	}
+	if a.runner.proc == bootstrap.ProcStarting || a.runner.proc == bootstrap.ProcRunning {
+		return
+	}
+	held := a.state.Row == bootstrap.Clone || a.state.Row == bootstrap.Damaged
+	if a.disk.State == bootstrap.DiskUnknown || held && now.Sub(a.inspected) >= lookEvery {
+		a.inspect()
+	}
+}
+
 // inspect reads the data directory of a stopped member.
 func (a *Agent) inspect() {
+	a.inspected = time.Now()
 	a.disk = bootstrap.Disk{Hardware: match(a.hardware.Matches(a.board.Fingerprints)), Owner: a.store.ownerMatch(a.board)}
 	d, err := etcd.Inspect(a.store.path("etcd"), "owner.json", "owner.json.tmp")
 	if err != nil {

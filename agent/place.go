@@ -57,7 +57,7 @@ func PlaceProfile(configDir, stateDir, file string) (changed bool, err error) {
 	}
 	target := ProfilePath(configDir)
 	if old, err := os.ReadFile(target); err == nil && bytes.Equal(old, data) {
-		return false, nil
+		return false, letServiceRead(target)
 	}
 	if err := os.MkdirAll(configDir, 0o755); err != nil {
 		return false, fmt.Errorf("place profile: %w", err)

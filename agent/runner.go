@@ -48,6 +48,7 @@ type runner struct {
 	config  etcd.Config // of the present or last child
 	child   *etcd.Child
 	ready   bool
+	readyAt time.Time
 	crashes int
 	last    etcd.Exit
 	retryAt time.Time
@@ -122,26 +123,33 @@ func (r *runner) note(now time.Time, n childReport) (started, ended bool) {
 	case n.exit != nil:
 		r.child = nil
 		if n.exit.Kind == etcd.ExitOrdered {
-			r.proc, r.last, r.ready = bootstrap.ProcStopped, *n.exit, false
-		} else {
-			r.crashed(now, *n.exit)
+			// The loop orders no stop; stop, which does, takes no notes.
+			n.exit.LastWords = "ended by a signal from outside"
 		}
+		r.crashed(now, *n.exit)
 		return false, true
 	case n.event.Kind == etcd.EventStarted:
 		r.proc = bootstrap.ProcRunning
 		return true, false
 	case n.event.Kind == etcd.EventReady:
-		r.ready, r.crashes = true, 0
+		r.ready, r.readyAt = true, now
 		r.log.Info().Str("member_id", n.event.MemberID).Str("cluster_id", n.event.ClusterID).Msg("etcd is ready")
 	}
 	return false, false
 }
 
-// crashed counts an end without an order and sets when to try again.
+// crashed counts an end without an order and sets when to try again. Only a
+// child that served for long begins a new count: one that dies each time it is
+// ready must not be an election a second.
 func (r *runner) crashed(now time.Time, e etcd.Exit) {
+	if r.ready && now.Sub(r.readyAt) > backoffMost {
+		r.crashes = 0
+	}
 	r.crashes++
 	wait := backoffMost
-	if r.crashes < 7 {
+	// What these tell does not pass by itself.
+	lasting := e.Kind == etcd.ExitDiverged || e.Kind == etcd.ExitForeignIDs
+	if r.crashes < 7 && !lasting {
 		wait = min(backoffFirst<<(r.crashes-1), backoffMost)
 	}
 	// Jitter, so that boards that crash together do not start together for ever.

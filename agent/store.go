@@ -162,15 +162,27 @@ func (s *store) claim(b boardRecord) error {
 	return s.write(filepath.Join("etcd", "owner.json"), owner{Board: b.ID, Life: b.Life, Fingerprints: b.Fingerprints})
 }
 
-// setAside renames the data directory into the archive. Nothing is deleted.
-func (s *store) setAside(name string) error {
+// maxUnfinished bounds the unfinished starts of one life that are set aside: a
+// start that is cut off each time would fill the card.
+const maxUnfinished = 5
+
+// setAside renames the data directory into the archive, under the first free
+// number behind name. Nothing is deleted.
+func (s *store) setAside(name string) (string, error) {
 	if err := os.MkdirAll(s.path("archive"), 0o700); err != nil {
-		return fmt.Errorf("archive: %w", err)
+		return "", fmt.Errorf("archive: %w", err)
 	}
-	if err := os.Rename(s.path("etcd"), s.path("archive", name)); err != nil {
-		return fmt.Errorf("set data directory aside: %w", err)
+	for i := range maxUnfinished {
+		numbered := fmt.Sprintf("%s-%d", name, i+1)
+		if _, err := os.Lstat(s.path("archive", numbered)); !errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err := os.Rename(s.path("etcd"), s.path("archive", numbered)); err != nil {
+			return "", fmt.Errorf("set data directory aside: %w", err)
+		}
+		return numbered, errors.Join(syncDir(s.path("archive")), syncDir(s.dir))
 	}
-	return errors.Join(syncDir(s.path("archive")), syncDir(s.dir))
+	return "", fmt.Errorf("%d unfinished starts lie in %s already; look at why they end, and remove them", maxUnfinished, s.path("archive"))
 }
 
 func newLife() string { return randomHex(8) }

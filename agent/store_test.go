@@ -87,14 +87,35 @@ func TestSetAsideKeepsEverything(t *testing.T) {
 	if err := s.claim(boardRecord{ID: "a", Life: "a1"}); err != nil {
 		t.Fatal(err)
 	}
-	if err := s.setAside("unborn-1"); err != nil {
-		t.Fatal(err)
+	if name, err := s.setAside("unborn"); err != nil || name != "unborn-1" {
+		t.Fatal(name, err)
 	}
 	if _, err := os.Stat(s.path("etcd")); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("the directory is still in the way: %v", err)
 	}
 	if _, err := os.Stat(s.path("archive", "unborn-1", "owner.json")); err != nil {
 		t.Error(err)
+	}
+}
+
+func TestSetAsideIsBounded(t *testing.T) {
+	s := newStore(t)
+	for range maxUnfinished {
+		if err := s.claim(boardRecord{ID: "a", Life: "a1"}); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := s.setAside("unborn"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := s.claim(boardRecord{ID: "a", Life: "a1"}); err != nil {
+		t.Fatal(err)
+	}
+	if name, err := s.setAside("unborn"); err == nil {
+		t.Errorf("a sixth one was set aside as %s", name)
+	}
+	if _, err := os.Stat(s.path("etcd", "owner.json")); err != nil {
+		t.Errorf("what was not set aside is gone: %v", err)
 	}
 }
 

@@ -51,19 +51,19 @@ func decide(s State) Action {
 			"nothing is touched while it cannot be read; check the disk and its permissions")
 	case s.Disk.Hardware == MatchOther:
 		return hold(Clone, "the identity on this disk was made on other hardware: this card was copied or moved",
-			"this version does not give a copied card a new identity by itself; remove the state directory of the copy to make it a new board")
+			"this version does not give a copied card a new identity by itself; to make the copy a new board stop its agent, remove its state directory, and start it")
 	case s.Disk.Hardware == MatchUnknown:
 		return Action{Do: Wait, Why: Clone, Say: "whether the identity on this disk was made on this hardware cannot be told yet: nothing that no copy could have is there to compare",
 			Hint: "a network card that comes late is seen by itself; else start the agent with the same --identity as before", WaitsFor: []string{"hardware"}}
 	case s.Disk.Owner == MatchOther:
 		return hold(Clone, "the data directory was made by another board or another life of this one",
-			"it is never started here; put it back on its own board, or remove the state directory to make this a new board")
+			"it is never started here; put it back on its own board; to make this a new board stop the agent, remove the state directory, and start it")
 	case s.Disk.Owner == MatchUnknown && s.Disk.State == DiskMember:
 		return hold(Clone, "the data directory does not say whose it is: its owner.json is missing or cannot be read",
 			"it is never started on a guess; put the file back, or move the directory away")
 	case !s.Shadowed.IsZero() && s.Now.Sub(s.Shadowed) >= shadowed:
 		return hold(Twin, "another living board at "+s.Shadow+" has the same board ID",
-			"give one of the two an identity of its own (--identity), or remove the copied state directory")
+			"give one of the two an identity of its own (--identity); or, where one is a copy, stop its agent, remove its state directory, and start it")
 	case s.Order == OrderLeave:
 		return hold(Leave, "this board was asked to leave, which this version does not do yet", "")
 	case s.Disk.State == DiskDamaged && !unfinished(s.Disk):
@@ -121,7 +121,7 @@ func resume(s State) Action {
 	switch {
 	case s.Plan == nil || s.Plan.Digest() != s.Disk.Intent.Plan:
 		return hold(Resume, "the first start from a plan was begun, and that plan is not known here any more",
-			"look at founding.json in the state directory")
+			"do not delete anything; bring founding.json back to the state directory, and start the agent again")
 	case !namesMe(s):
 		return hold(Resume, "the first start from a plan was begun that does not name this board and life", "")
 	}
@@ -152,6 +152,9 @@ func start(s State, why Row, say string) Action {
 	case other != nil:
 		return hold(TwoClusters, fmt.Sprintf("the plan here makes cluster %s, and %s holds data of cluster %s", clusterID(s.Plan), other.Name, other.Cluster),
 			"decide which of the two stays, and empty the boards of the other")
+	case s.Cluster.known(s.Now) && !s.Cluster.lists(FormatID(id)):
+		return hold(Removed, fmt.Sprintf("the quorum of cluster %s does not list the member that the plan names for this board", s.Cluster.ID),
+			"it was removed before it ever ran; the cluster goes on without this board")
 	case startedInList(s, FormatID(id)):
 		return hold(Damaged, "the cluster lists this board's member as started, and its data is not here",
 			"it is not started again with an empty log; this version does not replace the member by itself")

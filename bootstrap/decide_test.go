@@ -180,6 +180,8 @@ func TestDecide(t *testing.T) {
 			s.Cluster.AsOf = t0.Add(-time.Hour)
 			s.Peers[0].PeerURL = "https://10.0.0.8:2380"
 		}, Hold, "this board is at"},
+		{"removed before it ever ran", empty, func(s *State) { s.Plan, s.Cluster = plan(), list("b", "c") }, Hold, "does not list the member"},
+		{"restart etcd does not answer", voter, func(s *State) { s.Etcd.Quorum = QuorumUnknown }, Wait, "has not answered yet"},
 		{"removed", voter, func(s *State) { s.Cluster = list("b", "c") }, Hold, "does not list this board's member"},
 		{"re-flashed at the leader", voter, func(s *State) { s.Peers[0] = with(peer("b", 2), func(p *Peer) { p.Life = "b2" }) }, Hold, "came back with an empty disk"},
 		{"re-flashed", empty, func(s *State) { s.Self.Life, s.Plan, s.Cluster = "a2", plan(), list("a", "b", "c") }, Hold, "under an earlier life"},

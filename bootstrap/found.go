@@ -51,7 +51,7 @@ func found(s State) Action {
 			return standby(s)
 		}
 		return Action{Do: Wait, Why: PlanKnowsMeNot, Say: fmt.Sprintf("%s holds data of cluster %s; this board waits to hear of its plan", p.Name, p.Cluster),
-			WaitsFor: []string{p.Name}}
+			Hint: "switch that board on; if it is gone for good, start the agents of this fleet again", WaitsFor: []string{p.Name}}
 	}
 	switch {
 	case s.Self.Trouble != "":

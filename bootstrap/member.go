@@ -60,9 +60,10 @@ func running(s State) Action {
 	switch {
 	case !s.Leaderless.IsZero() && s.Now.Sub(s.Leaderless) >= leaderless:
 		return Action{Do: Wait, Why: LostQuorum,
-			Say:      fmt.Sprintf("etcd runs and has had no leader for %s", s.Now.Sub(s.Leaderless).Round(time.Second)),
-			Hint:     "switch the other voters on; the cluster goes on by itself when more than half of them are back",
-			WaitsFor: deadMembers(s), Again: time.Second}
+			Say:  fmt.Sprintf("etcd runs and has had no leader for %s", s.Now.Sub(s.Leaderless).Round(time.Second)),
+			Hint: howToGetQuorum(s), WaitsFor: deadMembers(s), Again: time.Second}
+	case s.Etcd.Quorum == QuorumUnknown:
+		return Action{Do: Wait, Why: why, Say: "etcd runs here and has not answered yet", WaitsFor: []string{"etcd"}, Again: time.Second}
 	case s.Etcd.Quorum != QuorumHeld:
 		return Action{Do: Wait, Why: why, Say: "etcd runs and waits for a leader", WaitsFor: deadMembers(s), Again: time.Second}
 	case rival(s) != nil:
@@ -171,6 +172,13 @@ func aStandby(s State) string {
 		}
 	}
 	return ""
+}
+
+func howToGetQuorum(s State) string {
+	if len(deadMembers(s)) == 0 {
+		return "the boards of all voters are on; is the peer port blocked between them?"
+	}
+	return "switch the other voters on; the cluster goes on by itself when more than half of them are back"
 }
 
 func deadMembers(s State) []string {

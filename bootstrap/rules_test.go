@@ -68,6 +68,7 @@ func broken(s State, a Action) []string {
 	rule(!starts || s.Shadow == "", "nothing starts beside another board with its own ID")
 	rule(!founds || s.Disk.State == DiskEmpty || ownUnfinished && a.Clear,
 		"founding needs an empty directory, or one of our own unfinished start")
+	rule(!founds || !s.Cluster.known(s.Now) || s.Cluster.lists(memberID(s.Self.ID)), "a founder that the quorum removed does not found")
 	rule(!founds || !s.Disk.Born, "a member ID never starts twice with an empty log")
 	rule(!starts || founds || s.Disk.State == DiskMember, "a restart needs data")
 	if starts && !founds {
