@@ -1,9 +1,11 @@
 package agent
 
 import (
+	"errors"
 	"net"
 	"net/netip"
-	"os/exec"
+	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"syscall"
@@ -36,7 +38,7 @@ func TestKilledEtcdComesBack(t *testing.T) {
 	r := power(t, t.TempDir(), "one", at[0], loopbackProfile(t, 1, 1, at[0]))
 	healthy := func(s Status) bool { return *s.Cluster.Quorum && s.Board.Role == "voter" }
 	before := r.status(t, "a cluster of one", healthy)
-	pid := childOf(t, r)
+	pid := childOf(t)
 	if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
 		t.Fatal(err)
 	}
@@ -46,27 +48,36 @@ func TestKilledEtcdComesBack(t *testing.T) {
 		return err == nil && strings.Contains(e.Why, "etcd ended by itself once")
 	})
 	after := r.status(t, "back", healthy)
-	if *after.Cluster.ID != *before.Cluster.ID || childOf(t, r) == pid {
-		t.Errorf("cluster %s, child %d; want %s and another child", *after.Cluster.ID, childOf(t, r), *before.Cluster.ID)
+	if *after.Cluster.ID != *before.Cluster.ID || childOf(t) == pid {
+		t.Errorf("cluster %s, child %d; want %s and another child", *after.Cluster.ID, childOf(t), *before.Cluster.ID)
 	}
 	if after.Board.State != string(bootstrap.Restart) {
 		t.Errorf("state %s, want restart", after.Board.State)
 	}
 }
 
-// childOf finds the etcd child that serves this agent's data directory: by who
-// listens on its peer port.
-func childOf(t *testing.T, r *running) int {
+// childOf finds the etcd child of the only agent in this process (Linux proc(5),
+// children).
+func childOf(t *testing.T) int {
 	t.Helper()
-	out, err := exec.Command("ss", "-Hltnp", "src", r.config.Address.String(), "and", "sport", "=", ":2380").Output()
-	if err != nil {
-		t.Skipf("ss of iproute2 is needed to find the child: %v", err)
+	lists, err := filepath.Glob("/proc/self/task/*/children")
+	if err != nil || len(lists) == 0 {
+		t.Fatalf("no list of children: %v", err)
 	}
-	_, rest, found := strings.Cut(string(out), "pid=")
-	digits, _, _ := strings.Cut(rest, ",")
-	pid, err := strconv.Atoi(digits)
-	if !found || err != nil {
-		t.Fatalf("nobody listens on the peer port: %q", out)
+	var pids []string
+	for _, list := range lists {
+		b, err := os.ReadFile(list)
+		if err != nil && !errors.Is(err, os.ErrNotExist) && !errors.Is(err, syscall.ESRCH) {
+			t.Fatal(err) // otherwise the thread has ended meanwhile
+		}
+		pids = append(pids, strings.Fields(string(b))...)
+	}
+	if len(pids) != 1 {
+		t.Fatalf("children %v, want one", pids)
+	}
+	pid, err := strconv.Atoi(pids[0])
+	if err != nil {
+		t.Fatal(err)
 	}
 	return pid
 }

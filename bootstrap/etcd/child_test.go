@@ -240,11 +240,19 @@ func TestStopWithoutQuorum(t *testing.T) {
 
 // TestAgentDies: kill -9 of the parent ends the child.
 func TestAgentDies(t *testing.T) {
+	agent, child := startAgent(t)
+	killAgent(t, agent)
+	eventually(t, "the child is gone", func() bool { return gone(child) })
+}
+
+// startAgent starts a process that has an etcd child, which is ready.
+func startAgent(t *testing.T, args ...string) (agent *exec.Cmd, child int) {
+	t.Helper()
 	config, err := json.Marshal(members(t, 1, TLSFiles{})[0])
 	if err != nil {
 		t.Fatal(err)
 	}
-	agent := exec.Command(childArgs()[0], "as-agent")
+	agent = exec.Command(childArgs()[0], append([]string{"as-agent"}, args...)...)
 	agent.Stdin = strings.NewReader(string(config))
 	out, err := agent.StdoutPipe()
 	if err != nil {
@@ -253,19 +261,23 @@ func TestAgentDies(t *testing.T) {
 	if err := agent.Start(); err != nil {
 		t.Fatal(err)
 	}
-	line, readErr := bufio.NewReader(out).ReadString('\n')
-	if err := agent.Process.Kill(); err != nil {
-		t.Fatal(err)
+	line, err := bufio.NewReader(out).ReadString('\n')
+	if err == nil {
+		child, err = strconv.Atoi(strings.TrimSpace(line))
 	}
-	_ = agent.Wait()
-	if readErr != nil {
-		t.Fatalf("the agent's child never was ready: %v", readErr)
-	}
-	pid, err := strconv.Atoi(strings.TrimSpace(line))
 	if err != nil {
-		t.Fatal(err)
+		killAgent(t, agent)
+		t.Fatalf("the agent's child never was ready: %v", err)
 	}
-	eventually(t, "the child is gone", func() bool { return gone(pid) })
+	return agent, child
+}
+
+func killAgent(t *testing.T, agent *exec.Cmd) {
+	t.Helper()
+	if err := agent.Process.Kill(); err != nil {
+		t.Error(err)
+	}
+	_ = agent.Wait() // it says that it was killed
 }
 
 // gone says that a process has ended; nobody may have waited for it yet.

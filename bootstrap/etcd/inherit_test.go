@@ -1,14 +1,9 @@
 package etcd
 
 import (
-	"bufio"
-	"encoding/json"
 	"errors"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"strconv"
-	"strings"
 	"syscall"
 	"testing"
 
@@ -61,32 +56,13 @@ func TestInherit(t *testing.T) {
 
 // TestInheritFromAKilledAgent: the same with etcd, and an agent that is killed.
 func TestInheritFromAKilledAgent(t *testing.T) {
-	config, err := json.Marshal(members(t, 1, TLSFiles{})[0])
-	if err != nil {
-		t.Fatal(err)
-	}
 	path := filepath.Join(t.TempDir(), "lock")
-	agent := exec.Command(childArgs()[0], "as-agent", path)
-	agent.Stdin = strings.NewReader(string(config))
-	out, err := agent.StdoutPipe()
+	agent, pid := startAgent(t, path)
+	// A stopped child does not see the end of its input.
+	err := syscall.Kill(pid, syscall.SIGSTOP)
+	killAgent(t, agent)
 	if err != nil {
 		t.Fatal(err)
-	}
-	if err := agent.Start(); err != nil {
-		t.Fatal(err)
-	}
-	line, readErr := bufio.NewReader(out).ReadString('\n')
-	pid, err := strconv.Atoi(strings.TrimSpace(line))
-	if err == nil {
-		// A stopped child does not see the end of its input.
-		err = syscall.Kill(pid, syscall.SIGSTOP)
-	}
-	if err := errors.Join(err, readErr, agent.Process.Kill()); err != nil {
-		t.Error(err)
-	}
-	_ = agent.Wait()
-	if t.Failed() {
-		return
 	}
 	if isFree(t, path) {
 		t.Error("the lock is free while the child of the killed agent lives")
