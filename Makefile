@@ -8,11 +8,14 @@ UNITS    := $(shell $(GO) list ./... 2>/dev/null | grep -v /integration)
 # Counted, because a fuzz run that ends by time now and then fails for just that.
 FUZZTIME ?= 20000x
 ROUNDS   ?= 50
+SEEDS    ?= 10000
+# Boards wait more than they work.
+PARALLEL ?= 4
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 # The race detector needs a C compiler.
 RACE     := $(shell command -v cc >/dev/null 2>&1 && echo -race)
 
-.PHONY: build demo test lint unit explore fuzz boards chaos bench-found size clean
+.PHONY: build demo test lint unit explore fuzz sim sim-short boards boards-short chaos bench-found bench-life size clean
 
 build: ## the agent for this machine: bin/agent
 	$(BUILD) -o bin/agent ./cmd/agent
@@ -20,7 +23,7 @@ build: ## the agent for this machine: bin/agent
 demo: build ## a fleet on loopback addresses, live
 	bin/agent demo
 
-test: lint unit explore fuzz boards ## everything; what CI runs
+test: lint unit explore fuzz sim-short boards-short ## all of it, in the short forms; what CI runs
 
 lint: ## gofmt, go vet for both architectures, staticcheck
 	@out=$$(gofmt -l .); test -z "$$out" || { echo "gofmt would change:"; echo "$$out"; exit 1; }
@@ -42,14 +45,26 @@ fuzz: ## what is read from outside: profiles, gossip, founding messages
 	$(GO) test -run '^$$' -fuzz FuzzFilter -fuzztime $(FUZZTIME) -fuzzminimizetime 20x ./discovery
 	$(GO) test -run '^$$' -fuzz FuzzStep -fuzztime $(FUZZTIME) -fuzzminimizetime 20x ./bootstrap/founding
 
-boards: ## real boards made of network namespaces (root)
-	$(GO) test -count=1 -timeout 20m ./integration/...
+sim: ## a fleet in memory around the real decisions, with faults by seed; SEEDS=1000000 overnight
+	$(GO) test -count=1 -v -timeout 24h -run '^TestSimulation$$' ./bootstrap/sim -seeds $(SEEDS)
+
+sim-short:
+	$(MAKE) sim SEEDS=10000
+
+boards: ## real boards made of network namespaces, all of it (root)
+	MUSTER_LONG=1 $(GO) test -count=1 -timeout 90m -parallel $(PARALLEL) ./integration/...
+
+boards-short: ## the same without the scenarios that take minutes
+	$(GO) test -count=1 -timeout 25m -parallel $(PARALLEL) ./integration/...
 
 chaos: ## many foundings disturbed by power cuts and partitions at random moments (root); ROUNDS=1000 overnight
 	MUSTER_ROUNDS=$(ROUNDS) $(GO) test -count=1 -v -timeout 12h -run FoundingDisturbed ./integration
 
 bench-found: ## founding, next to three plain etcd servers with a static list (root)
 	$(GO) test -count=1 -timeout 30m -run '^$$' -bench Found -benchtime 1x ./integration
+
+bench-life: ## moves, deaths and growth, next to the same done by hand with etcdctl (root)
+	$(GO) test -count=1 -timeout 60m -run '^$$' -bench Life -benchtime 1x ./integration
 
 size: ## stripped arm64 binary, memory of agent, etcd child and standby
 	$(GO) test -count=1 -timeout 30m -v -run '^TestSize$$' ./integration -size

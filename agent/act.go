@@ -5,15 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"net"
-	"net/url"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"muster/bootstrap"
-	"muster/bootstrap/etcd"
 	"muster/discovery"
+	"muster/profiles"
 )
 
 // act carries out one action and brings what follows from the present state in
@@ -28,6 +24,10 @@ func (a *Agent) act(ctx context.Context, act bootstrap.Action) {
 	}
 	f := a.fleet
 	f.agree.setRefusal(a.refusal())
+	if f.gossip != nil && f.speaker != a.gossipID() {
+		err = errors.Join(err, f.closeGossip(ctx))
+		f.startGossip(ctx, a)
+	}
 	if f.gossip != nil {
 		f.gossip.SetCard(a.card())
 		f.agree.tell(f.gossip, a.state.Now, f.gossip.Peers())
@@ -36,6 +36,7 @@ func (a *Agent) act(ctx context.Context, act bootstrap.Action) {
 	err = errors.Join(err, f.keepCertified(a))
 	switch act.Do {
 	case bootstrap.Wait, bootstrap.Hold:
+		a.clearArchive(ctx, act)
 	case bootstrap.Propose:
 		if f.gossip != nil {
 			f.agree.propose(f.gossip, act.Boards)
@@ -45,8 +46,37 @@ func (a *Agent) act(ctx context.Context, act bootstrap.Action) {
 		if err == nil {
 			err = a.start(ctx, act)
 		}
+	case bootstrap.Stop:
+		if !a.runner.ending {
+			a.log.Info().Str("state", string(act.Why)).Msg("etcd is stopped: " + act.Say)
+		}
+		a.runner.end(act.Abrupt)
+	case bootstrap.SetAside, bootstrap.Readdress, bootstrap.Pledge, bootstrap.Adopt:
+		if err == nil && !a.operator.busy {
+			err = a.onDisk(ctx, act)
+		}
+	default:
+		if err == nil {
+			// What comes of it is told later.
+			a.throughQuorum(ctx, act)
+			return
+		}
 	}
 	a.failed(act, err)
+}
+
+// onDisk carries out what changes this board's own disk.
+func (a *Agent) onDisk(ctx context.Context, act bootstrap.Action) error {
+	switch act.Do {
+	case bootstrap.SetAside:
+		return a.giveUp(ctx, act)
+	case bootstrap.Readdress:
+		return a.readdress(act)
+	case bootstrap.Pledge:
+		return a.pledge(act)
+	default:
+		return a.adopt(act)
+	}
 }
 
 // failed logs what could not be done, once until it fails in another way or
@@ -69,8 +99,12 @@ func (a *Agent) failed(act bootstrap.Action, err error) {
 func (a *Agent) remember() error {
 	next := a.board
 	logged := a.disk.State == bootstrap.DiskMember || a.disk.State == bootstrap.DiskDamaged && !a.disk.Unlogged
-	if logged && a.disk.Owner != bootstrap.MatchOther {
-		next.Born, next.Intent = true, bootstrap.Intent{}
+	first := next.Intent.Do == bootstrap.IntentFound || next.Intent.Do == bootstrap.IntentJoin
+	if logged && a.disk.Owner != bootstrap.MatchOther && next.Aside == nil {
+		next.Born = true
+		if first {
+			next.Intent = bootstrap.Intent{}
+		}
 	}
 	known := a.fleet != nil && (a.state.Plan != nil || next.Born)
 	if next.Born == a.board.Born && next.Intent == a.board.Intent && (a.board.Fleet != nil || !known) {
@@ -85,6 +119,11 @@ func (a *Agent) bind(next boardRecord) error {
 		fleet := a.fleet.profile.Fleet()
 		next.Fleet = &fleet
 	}
+	return a.keepRecord(next)
+}
+
+// keepRecord writes board.json.
+func (a *Agent) keepRecord(next boardRecord) error {
 	if err := a.store.write("board.json", next); err != nil {
 		return err
 	}
@@ -106,73 +145,10 @@ func (a *Agent) refusal() string {
 		return "its identity may have been made on other hardware"
 	case s.Shadow != "":
 		return "another living board has its board ID"
-	case len(s.Peers)+1 > a.fleet.agree.machine.Terms().Limit():
-		return fmt.Sprintf("it sees %d boards, and `boards: %d` allows %d at founding", len(s.Peers)+1, s.Want.Boards, a.fleet.agree.machine.Terms().Limit())
+	case bootstrap.Founders(s.Observation) > a.fleet.agree.machine.Terms().Limit():
+		return fmt.Sprintf("it sees %d boards, and `boards: %d` allows %d at founding", bootstrap.Founders(s.Observation), s.Want.Boards, a.fleet.agree.machine.Terms().Limit())
 	}
 	return ""
-}
-
-// start launches the etcd child. What must survive a kill is on disk before:
-// the fleet, the intent, and whose data directory it is.
-func (a *Agent) start(ctx context.Context, act bootstrap.Action) error {
-	f := a.fleet
-	if err := f.certify(a); err != nil {
-		return err
-	}
-	c := etcd.Config{
-		Name: a.memberName(), Dir: a.store.path("etcd"), PeerURL: f.peerURL(), ClientURL: f.clientURL(),
-		CA: f.files.CA, Cert: f.files.Cert, Key: f.files.Key, QuotaBytes: f.profile.Etcd.Quota,
-		Heartbeat: f.profile.Etcd.Heartbeat, Election: f.profile.Etcd.Election,
-		WantMember: a.disk.Member, WantCluster: a.disk.Cluster, MemoryLimit: childMemory(),
-	}
-	if act.Plan == nil {
-		a.runner.start(ctx, c, "")
-		return nil
-	}
-	id, _ := act.Plan.MemberID(a.board.ID)
-	c.InitialCluster, c.Token, c.State = act.Plan.InitialCluster(), act.Plan.Token, "new"
-	c.WantMember, c.WantCluster = bootstrap.FormatID(id), bootstrap.FormatID(act.Plan.ClusterID())
-	if err := a.begin(act); err != nil {
-		return err
-	}
-	a.log.Info().Str("member_id", c.WantMember).Str("cluster_id", c.WantCluster).Str("token", c.Token).
-		Str("initial_cluster", c.InitialCluster).Msg("founding")
-	barrier := ""
-	if first := act.Plan.First(); first.Board != a.board.ID {
-		barrier = first.PeerURL
-	}
-	a.runner.start(ctx, c, barrier)
-	return nil
-}
-
-// childMemory is the soft limit of the child's heap in bytes: a quarter of the
-// board's memory, and no less than a cluster with a full history of small keys
-// needs. The mapped database does not count. 0 if the memory is not known.
-func childMemory() int64 {
-	var info unix.Sysinfo_t
-	if err := unix.Sysinfo(&info); err != nil {
-		return 0
-	}
-	return max(128<<20, int64(uint64(info.Totalram)*uint64(info.Unit)/4))
-}
-
-// begin writes down that this board founds from the plan, before it does.
-func (a *Agent) begin(act bootstrap.Action) error {
-	next := a.board
-	next.Intent = bootstrap.Intent{Do: bootstrap.IntentFound, Plan: act.Plan.Digest()}
-	if next.Intent != a.board.Intent {
-		if err := a.bind(next); err != nil {
-			return err
-		}
-	}
-	if act.Clear {
-		name, err := a.store.setAside("unborn-" + a.board.Life)
-		if err != nil {
-			return err
-		}
-		a.log.Warn().Str("archive", name).Msg("an unfinished data directory was set aside")
-	}
-	return a.store.claim(a.board)
 }
 
 // childNews takes a report of the child, and what is known of the disk from it.
@@ -180,13 +156,21 @@ func (a *Agent) childNews(n childReport) {
 	started, ended := a.runner.note(time.Now(), n)
 	if ended {
 		a.inspect()
+		if a.fleet != nil {
+			// What follows rests on what the others say from now on.
+			poke(a.fleet.watch.kick)
+		}
 		return
 	}
 	if !started {
 		return
 	}
+	listed := a.disk.Members
 	a.disk = bootstrap.Disk{State: bootstrap.DiskMember, Cluster: n.event.ClusterID, Member: n.event.MemberID,
-		PeerURL: a.runner.config.PeerURL, Hardware: a.disk.Hardware, Owner: a.store.ownerMatch(a.board)}
+		PeerURL: a.disk.PeerURL, Members: listed, Hardware: a.disk.Hardware, Owner: a.store.ownerMatch(a.board)}
+	if a.disk.PeerURL == "" {
+		a.disk.PeerURL = a.runner.config.PeerURL
+	}
 	if err := a.remember(); err != nil {
 		a.log.Error().Err(err).Msg("that a member was started is not on disk yet; it is tried again")
 	}
@@ -205,14 +189,32 @@ func (a *Agent) memberName() string {
 // card is what this board tells about itself.
 func (a *Agent) card() discovery.Card {
 	f, s := a.fleet, a.state
-	c := discovery.Card{Board: a.board.ID, Life: a.board.Life, Name: a.host, Seq: a.board.Seq, Role: role(s), State: string(s.Row),
-		Cluster: a.disk.Cluster, Member: a.disk.Member, Data: a.disk.State == bootstrap.DiskMember || a.disk.State == bootstrap.DiskDamaged,
-		PeerURL: f.peerURL(), ClientURL: f.clientURL(), Healthy: a.healthy(), Boards: f.profile.Boards, Voters: f.profile.Voters,
-		Version: a.config.Version}
+	c := discovery.Card{Board: a.gossipID(), Life: a.board.Life, Name: a.host, Seq: a.board.Seq, Role: role(s), State: string(s.Row),
+		PeerURL: f.peerURL(), ClientURL: f.clientURL(), Boards: f.profile.Boards, Voters: f.profile.Voters, Version: a.config.Version,
+		Never: f.profile.Founding == profiles.FoundingNever}
 	if s.Plan != nil {
 		c.Plan = s.Plan.Digest()
 	}
+	if a.disk.Hardware == bootstrap.MatchOther {
+		// Nothing of what the copied card says is this board's.
+		return c
+	}
+	c.Cluster, c.Data = a.disk.Cluster, a.disk.State == bootstrap.DiskMember || a.disk.State == bootstrap.DiskDamaged
+	c.Healthy, c.Keys = a.healthy(), int(s.Cluster.Keys)
+	c.Seat = discovery.Seat{Member: a.seat.Member, Life: a.seat.Life}
+	if a.disk.Owner == bootstrap.MatchSame && a.disk.State == bootstrap.DiskMember {
+		c.Member = a.disk.Member
+	}
 	return c
+}
+
+// gossipID is the ID under which this board gossips: a card that was made on
+// other hardware must not speak in that board's name.
+func (a *Agent) gossipID() string {
+	if a.disk.Hardware == bootstrap.MatchOther && a.hardware.BoardID() != "" {
+		return a.hardware.BoardID()
+	}
+	return a.board.ID
 }
 
 // healthy says that clients can use this board's member.
@@ -222,12 +224,31 @@ func (a *Agent) healthy() bool {
 }
 
 // cluster is the ID of the cluster that this board is of: the plan's, else the
-// one of its data; "" while it knows neither.
+// one of its data; "" while it knows neither. Where its own is deserted it asks the
+// other one.
 func (a *Agent) cluster() string {
+	if bootstrap.Deserted(a.state) {
+		return bootstrap.FormatID(a.state.Founding.Rival.ClusterID())
+	}
 	if p := a.state.Plan; p != nil {
 		return bootstrap.FormatID(p.ClusterID())
 	}
 	return a.disk.Cluster
+}
+
+// look reads the list at once when a steward shows a seat for this board's life: a
+// standby reads it seldom otherwise.
+func (f *fleet) look(a *Agent) {
+	seat := ""
+	for _, p := range a.state.Peers {
+		if p.Alive && p.Seat.Life == a.board.Life {
+			seat = p.Seat.Member
+		}
+	}
+	if seat != f.offered && seat != "" {
+		poke(f.watch.kick)
+	}
+	f.offered = seat
 }
 
 // aim points the watch and the local endpoint at the members that answer, of
@@ -237,8 +258,13 @@ func (f *fleet) aim(a *Agent) {
 	t := target{files: f.files, cluster: a.cluster()}
 	if a.runner.proc == bootstrap.ProcRunning && a.runner.ready && a.disk.Cluster == t.cluster {
 		t.local = a.runner.config.ClientURL
-		t.endpoints = append(t.endpoints, t.local)
+		if !a.state.Etcd.Learner {
+			// A learner answers nothing about the cluster.
+			t.endpoints = append(t.endpoints, t.local)
+		}
 	}
+	t.fence = f.watch.read().alarmed()
+	t.keys = t.fence || bootstrap.OthersSeen(a.state)
 	own, others := "", []string(nil)
 	if a.healthy() && t.local != "" {
 		own = host(t.local)
@@ -252,15 +278,8 @@ func (f *fleet) aim(a *Agent) {
 		}
 	}
 	f.watch.aim(t)
+	f.look(a)
 	if f.endpoint != nil {
 		f.endpoint.aim(own, others)
 	}
-}
-
-func host(clientURL string) string {
-	u, err := url.Parse(clientURL)
-	if err != nil {
-		return ""
-	}
-	return net.JoinHostPort(u.Hostname(), u.Port())
 }

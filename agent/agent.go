@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"math/rand/v2"
 	"net/netip"
 	"os"
@@ -51,6 +52,16 @@ type Agent struct {
 	fleet   *fleet // nil without a usable profile
 	runner  *runner
 	disk    bootstrap.Disk
+	// operator has what is under way through the quorum.
+	operator  *operator
+	owners    []bootstrap.Owner
+	seat      bootstrap.Seat // the last one that this board gave as steward
+	orders    chan order
+	order     bootstrap.Order
+	orderedAt time.Time
+	clearAt   time.Time // when the archive was last looked through
+	asideAt   time.Time // when data was last set aside
+	learnedAt time.Time // when it last heard who started a member
 	// inspected is when the data directory was last read.
 	inspected time.Time
 
@@ -99,7 +110,7 @@ func Run(ctx context.Context, c Config) error {
 }
 
 func newAgent(c Config, s *store) (*Agent, error) {
-	a := &Agent{config: c, log: c.Log, store: s, host: c.Name, decided: make(chan struct{})}
+	a := &Agent{config: c, log: c.Log, store: s, host: c.Name, decided: make(chan struct{}), operator: newOperator(), orders: make(chan order)}
 	if a.host == "" {
 		host, err := os.Hostname()
 		if err != nil {
@@ -116,12 +127,21 @@ func newAgent(c Config, s *store) (*Agent, error) {
 		return nil, fmt.Errorf("identity of this board: %w", err)
 	}
 	a.board.Seq++
+	if a.board.Intent.Do == bootstrap.IntentLeft {
+		// Started anew: the board is wanted again.
+		a.board.Intent = bootstrap.Intent{}
+	}
 	if err := s.write("board.json", a.board); err != nil {
 		return nil, fmt.Errorf("identity of this board: %w", err)
 	}
 	a.patience = rand.N(time.Second)
 	a.runner = newRunner(c.Child, a.log.With().Str("from", "etcd").Logger())
 	a.runner.lock = s.lock
+	if err := s.read("owners.json", &a.owners); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		// It is learned again from the living.
+		a.log.Warn().Err(err).Msg("who started which member is not known from before")
+		a.owners = nil
+	}
 	a.profile = profileFile{path: ProfilePath(c.ConfigDir)}
 	a.inspect()
 	a.log.Info().Str("board", a.board.ID).Str("name", a.host).Str("version", c.Version).Msg("agent started")
@@ -147,6 +167,7 @@ func (a *Agent) shutdown() error {
 	var errs []error
 	errs = append(errs, a.notify.Stopping())
 	errs = append(errs, a.runner.stop())
+	a.operator.workers.Wait()
 	if a.fleet != nil {
 		errs = append(errs, a.fleet.close())
 	}

@@ -35,14 +35,16 @@ type agreement struct {
 	refuse  string
 	// bind writes down which fleet this board is of. It comes before the first
 	// promise: a board that has promised is not free for another fleet.
-	bind     func() error
-	failure  string // why the last write failed, "" if it worked
-	broken   string // why the machine can never be used again
-	conflict string // digest of a second plan that was chosen
-	machine  *founding.Machine
-	log      zerolog.Logger
-	told     map[string]time.Time
-	sends    sync.WaitGroup
+	bind    func() error
+	failure string         // why the last write failed, "" if it worked
+	broken  string         // why the machine can never be used again
+	rival   *founding.Plan // a second plan that was chosen
+	// givenUp says whether this board gave up the cluster of a plan; nil: of none.
+	givenUp func(*founding.Plan) bool
+	machine *founding.Machine
+	log     zerolog.Logger
+	told    map[string]time.Time
+	sends   sync.WaitGroup
 }
 
 // openAgreement reads founding.json. A damaged one is an error: the promises in
@@ -89,9 +91,15 @@ func (g *agreement) setSelf(f founding.Founder) {
 	g.machine.SetSelf(f)
 }
 
+// reborn goes on in another life of this board.
+func (g *agreement) reborn(f founding.Founder) error {
+	g.config.Self = f
+	return g.rebuild()
+}
+
 func (g *agreement) status() bootstrap.Founding {
 	s := g.machine.Status()
-	f := bootstrap.Founding{Conflict: g.conflict, Proposing: !s.Ballot.IsZero(), Promises: s.Promises, Accepts: s.Accepts}
+	f := bootstrap.Founding{Rival: g.rival, Proposing: !s.Ballot.IsZero(), Promises: s.Promises, Accepts: s.Accepts}
 	if !s.Promised.IsZero() {
 		f.Promised, f.Own = s.Promised.String(), s.Promised.Board == g.config.Self.Board
 	}
@@ -119,7 +127,22 @@ func (g *agreement) receive(gossip channel, in discovery.Message) {
 		g.log.Debug().Err(err).Str("from", in.From).Msg("a founding message cannot be read")
 		return
 	}
+	if msg.Plan != nil && g.givenUp != nil && g.givenUp(msg.Plan) {
+		return
+	}
 	g.carryOut(gossip, g.machine.Step(msg))
+}
+
+// adopt takes another plan for the one that was chosen here. What was promised
+// stays: it binds too much, and never too little.
+func (g *agreement) adopt(p founding.Plan) error {
+	r := g.durable
+	r.Chosen = &p
+	if err := g.store.write("founding.json", foundingRecord{g.machine.Terms().Generation, r}); err != nil {
+		return err
+	}
+	g.durable, g.rival = r, nil
+	return g.rebuild()
 }
 
 func (g *agreement) chosen(p *founding.Plan, from, to string) founding.Message {
@@ -134,9 +157,9 @@ func (g *agreement) carryOut(gossip channel, r founding.Ready) {
 		if r.Record != nil && !g.keep(*r.Record) {
 			return
 		}
-		if r.Conflict != nil && g.conflict != r.Conflict.Digest() {
-			g.conflict = r.Conflict.Digest()
-			g.log.Error().Str("here", g.machine.Chosen().Digest()).Str("there", g.conflict).
+		if r.Conflict != nil && (g.rival == nil || !g.rival.Equal(*r.Conflict)) {
+			g.rival = r.Conflict
+			g.log.Error().Str("here", g.machine.Chosen().Digest()).Str("there", g.rival.Digest()).
 				Msg("two founding plans were chosen in one fleet; `boards` in a profile was too small")
 		}
 		if r.Chosen != nil {

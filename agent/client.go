@@ -5,9 +5,13 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
+	"strings"
 	"time"
+
+	"muster/bootstrap"
 )
 
 // ErrNoAgent says that nothing answers on the control socket: the agent does
@@ -51,18 +55,54 @@ func (c *Client) Access(ctx context.Context) (Access, error) {
 	return a, c.get(ctx, "/v1/access", &a)
 }
 
-func (c *Client) get(ctx context.Context, path string, into any) error {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://agent"+path, nil)
+// Leave orders this board to give up its seat in order. The error wraps ErrUnsafe,
+// with the reason, if that would cost the quorum; others as with Status. The
+// order is taken when it returns, and carried out afterwards.
+func (c *Client) Leave(ctx context.Context) error { return c.post(ctx, bootstrap.OrderLeave) }
+
+// Yield orders this board to give up data because of which it holds: it is set
+// aside. The error wraps ErrUnsafe if there is nothing to decide.
+func (c *Client) Yield(ctx context.Context) error { return c.post(ctx, bootstrap.OrderYield) }
+
+func (c *Client) post(ctx context.Context, what bootstrap.Order) error {
+	resp, err := c.do(ctx, http.MethodPost, "/v1/"+string(what))
 	if err != nil {
-		return fmt.Errorf("ask the agent for %s: %w", path, err)
+		return err
+	}
+	defer resp.Body.Close()
+	switch resp.StatusCode {
+	case http.StatusOK:
+		return nil
+	case http.StatusConflict:
+		why, err := io.ReadAll(io.LimitReader(resp.Body, 4096))
+		if err != nil {
+			return fmt.Errorf("order the agent to %s: %w", what, err)
+		}
+		return fmt.Errorf("%w: %s", ErrUnsafe, strings.TrimSpace(string(why)))
+	}
+	return fmt.Errorf("order the agent to %s: %s", what, resp.Status)
+}
+
+func (c *Client) do(ctx context.Context, method, path string) (*http.Response, error) {
+	req, err := http.NewRequestWithContext(ctx, method, "http://agent"+path, nil)
+	if err != nil {
+		return nil, fmt.Errorf("ask the agent for %s: %w", path, err)
 	}
 	resp, err := c.http.Do(req)
 	if err != nil {
 		var op *net.OpError
 		if errors.As(err, &op) && op.Op == "dial" {
-			return fmt.Errorf("%w (%s: %w)", ErrNoAgent, c.socket, op.Err)
+			return nil, fmt.Errorf("%w (%s: %w)", ErrNoAgent, c.socket, op.Err)
 		}
-		return fmt.Errorf("ask the agent for %s: %w", path, err)
+		return nil, fmt.Errorf("ask the agent for %s: %w", path, err)
+	}
+	return resp, nil
+}
+
+func (c *Client) get(ctx context.Context, path string, into any) error {
+	resp, err := c.do(ctx, http.MethodGet, path)
+	if err != nil {
+		return err
 	}
 	defer resp.Body.Close()
 	if resp.StatusCode != http.StatusOK {

@@ -10,6 +10,8 @@ import (
 	"os"
 	"path/filepath"
 	"time"
+
+	"muster/bootstrap"
 )
 
 // listen makes the control socket. The state directory is locked by then, so
@@ -62,6 +64,17 @@ func (a *Agent) serve(ctx context.Context, l net.Listener) {
 	answer("/v1/status", func(ctx context.Context, v *view) any { return a.status(ctx, v) })
 	answer("/v1/explain", func(_ context.Context, v *view) any { return v.explain() })
 	answer("/v1/access", func(_ context.Context, v *view) any { return v.access() })
+	for _, what := range []bootstrap.Order{bootstrap.OrderLeave, bootstrap.OrderYield} {
+		mux.HandleFunc("POST /v1/"+string(what), func(w http.ResponseWriter, r *http.Request) {
+			refusal, err := a.give(r.Context(), what)
+			switch {
+			case err != nil:
+				http.Error(w, err.Error(), http.StatusServiceUnavailable)
+			case refusal != "":
+				http.Error(w, refusal, http.StatusConflict)
+			}
+		})
+	}
 	server := &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second,
 		BaseContext: func(net.Listener) context.Context { return ctx }}
 	closed := context.AfterFunc(ctx, func() {

@@ -4,10 +4,12 @@ import (
 	"context"
 	"net"
 	"net/netip"
+	"slices"
 	"strconv"
 	"sync"
 	"time"
 
+	"muster/bootstrap"
 	"muster/bootstrap/etcd"
 	"muster/bootstrap/founding"
 	"muster/discovery"
@@ -27,11 +29,14 @@ type fleet struct {
 	endpoint  *endpoint // nil: etcd.local_endpoint is off
 
 	addresses <-chan netip.Addr
-	address   netip.Addr        // zero: none yet
-	files     etcd.TLSFiles     // zero with tls: false, or while there is no address
-	certified time.Time         // when the certificate was last compared with the addresses
-	gossip    *discovery.Gossip // nil until there is an address to gossip from
-	trouble   string            // why there is none, in words
+	address   netip.Addr            // zero: none yet
+	past      map[netip.Addr]uint64 // where this process was before, and the number of its card there
+	files     etcd.TLSFiles         // zero with tls: false, or while there is no address
+	certified time.Time             // when the certificate was last compared with the addresses
+	gossip    *discovery.Gossip     // nil until there is an address to gossip from
+	offered   string                // the seat that a steward's card shows for this board
+	speaker   string                // the board ID under which it gossips
+	trouble   string                // why there is none, in words
 	retryAt   time.Time
 
 	cancel  context.CancelFunc
@@ -70,6 +75,16 @@ func (f *fleet) firstAddress(ctx context.Context, a *Agent) {
 	}
 }
 
+// founder is this board as it would stand in a plan.
+func (a *Agent) founder() founding.Founder {
+	return founding.Founder{Board: a.board.ID, Life: a.board.Life, Name: a.host, PeerURL: a.fleet.peerURL()}
+}
+
+// gaveUp says whether this board gave up the cluster of a plan.
+func (a *Agent) gaveUp(p *founding.Plan) bool {
+	return slices.Contains(a.board.Yielded, bootstrap.FormatID(p.ClusterID()))
+}
+
 // bindFleet writes down, before the first promise, which fleet this board is of.
 func (a *Agent) bindFleet() error {
 	if a.board.Fleet != nil {
@@ -82,7 +97,7 @@ func (a *Agent) bindFleet() error {
 // new disk: it may have promised, and does not know what. Its ballots carry the
 // life, so that none of the forgotten ones can be used again.
 func (a *Agent) newLifeWithoutRecord() error {
-	if a.board.Fleet == nil || a.board.Born || a.board.Intent.Do != "" || exists(a.store.path("founding.json")) {
+	if a.board.Fleet == nil || a.board.Born || a.board.Intent.Do != "" && a.board.Intent.Do != bootstrap.IntentLeft || exists(a.store.path("founding.json")) {
 		return nil
 	}
 	next := a.board
@@ -112,8 +127,9 @@ func (a *Agent) openFleet(ctx context.Context, p *profiles.Profile) (*fleet, err
 	if err != nil {
 		return nil, err
 	}
+	agree.givenUp = a.gaveUp
 	ctx, cancel := context.WithCancel(ctx)
-	f := &fleet{profile: p, authority: authority, agree: agree, watch: newWatch(), cancel: cancel}
+	f := &fleet{profile: p, authority: authority, agree: agree, watch: newWatch(), past: map[netip.Addr]uint64{}, cancel: cancel}
 	selector := discovery.Selector{Fixed: a.config.Address, CIDR: p.Network.CIDR, Interface: p.Network.Interface}
 	if a.config.Interface != "" {
 		selector.CIDR, selector.Interface = netip.Prefix{}, a.config.Interface
@@ -142,6 +158,7 @@ func (f *fleet) move(ctx context.Context, a *Agent, at netip.Addr) {
 	}
 	e.Msg("this board's address")
 	if f.address.IsValid() {
+		f.past[f.address] = a.board.Seq
 		a.board.Seq++
 		if err := a.store.write("board.json", a.board); err != nil {
 			a.log.Error().Err(err).Msg("the change of address is not on disk")
@@ -151,7 +168,7 @@ func (f *fleet) move(ctx context.Context, a *Agent, at netip.Addr) {
 	if err := f.closeGossip(ctx); err != nil {
 		a.log.Warn().Err(err).Msg("gossip at the old address did not end in order")
 	}
-	f.agree.setSelf(founding.Founder{Board: a.board.ID, Life: a.board.Life, Name: a.host, PeerURL: f.peerURL()})
+	f.agree.setSelf(a.founder())
 	f.startGossip(ctx, a)
 }
 
@@ -176,7 +193,7 @@ func (f *fleet) startGossip(ctx context.Context, a *Agent) {
 		f.troubled(a, err)
 		return
 	}
-	f.gossip, f.trouble = g, ""
+	f.gossip, f.speaker, f.trouble = g, a.gossipID(), ""
 	f.agree.share(g)
 }
 

@@ -60,6 +60,10 @@ func (a *Agent) sleep(ctx context.Context, d time.Duration) bool {
 			break
 		}
 		a.fleet.move(ctx, a, at)
+	case out := <-a.operator.results:
+		a.operated(out)
+	case o := <-a.orders:
+		a.take(o)
 	case m := <-a.fleet.messageEvents():
 		a.fleet.agree.receive(a.fleet.gossip, m)
 	}

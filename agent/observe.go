@@ -31,7 +31,8 @@ func (a *Agent) observe(now time.Time) bootstrap.Observation {
 	}
 	o.Failed = a.failure
 	o.Disk = a.disk
-	o.Disk.Born, o.Disk.Intent = a.board.Born, a.board.Intent
+	o.Disk.Born, o.Disk.Intent, o.Disk.Readdressed = a.board.Born, a.board.Intent, a.board.Readdressed
+	o.Seat, o.Order = a.seat, a.present(now)
 	f := a.fleet
 	if f == nil {
 		return o
@@ -50,12 +51,14 @@ func (a *Agent) observe(now time.Time) bootstrap.Observation {
 	if f.gossip != nil {
 		o.Peers = peers(f.gossip.Peers())
 		o.Strangers = strangers(f.gossip, p.Fleet(), now)
-		if s := f.gossip.Shadows(); len(s) > 0 {
-			o.Shadow = s[0].Address.String()
-		}
+		o.Shadow = f.shadow(a.board.Life)
 	}
 	r := f.watch.read()
-	o.Cluster = bootstrap.Cluster{AsOf: r.listAt, ID: r.clusterID, Members: members(r.members)}
+	o.Cluster = bootstrap.Cluster{AsOf: r.listAt, ID: r.clusterID, Members: members(r.members), Keys: r.keys, Fenced: r.fenced}
+	if r := o.Founding.Rival; r != nil && o.Cluster.ID == bootstrap.FormatID(r.ClusterID()) {
+		o.Other, o.Cluster = o.Cluster, bootstrap.Cluster{}
+	}
+	a.learn(&o)
 	if o.Etcd.Proc == bootstrap.ProcRunning && a.runner.ready && !r.localAt.IsZero() {
 		o.Etcd.Quorum = bootstrap.QuorumLost
 		if r.local.Leader != "" {
@@ -65,6 +68,47 @@ func (a *Agent) observe(now time.Time) bootstrap.Observation {
 		o.Etcd.Learner = r.local.Learner
 	}
 	return o
+}
+
+// learn keeps what a reading of the quorum and the cards of others tell of the
+// members.
+func (a *Agent) learn(o *bootstrap.Observation) {
+	owners, news := bootstrap.Learn(a.owners, o.Peers)
+	if news {
+		a.learnedAt = o.Now
+	}
+	c := o.Cluster
+	if !c.AsOf.IsZero() && c.ID == a.cluster() {
+		kept, fewer := bootstrap.Forget(owners, c.Members)
+		// Those that a living board's card still shows would be learned again.
+		again, _ := bootstrap.Learn(kept, o.Peers)
+		if fewer && c.AsOf.After(a.learnedAt) && len(again) == len(kept) {
+			owners, news = kept, true
+		}
+		if c.ID == a.disk.Cluster && a.runner.proc == bootstrap.ProcRunning {
+			a.disk.Members, o.Disk.Members = c.Members, c.Members
+		}
+	}
+	if news {
+		a.owners = owners
+		if err := a.store.write("owners.json", owners); err != nil && a.failure == "" {
+			a.log.Warn().Err(err).Msg("who started which member could not be written; it is learned again")
+		}
+	}
+	o.Owners = a.owners
+}
+
+// shadow is an address at which another living board shows this board's ID. This
+// board's own past is none: gossip takes seconds to declare it dead, and only this
+// process can have shown that card there.
+func (f *fleet) shadow(life string) string {
+	for _, s := range f.gossip.Shadows() {
+		if seq, was := f.past[s.Address]; was && seq == s.Seq && s.Life == life {
+			continue
+		}
+		return s.Address.String()
+	}
+	return ""
 }
 
 // lookEvery is how often a board that holds for what is on its disk looks
@@ -80,7 +124,7 @@ func (a *Agent) lookAgain(now time.Time) {
 	if a.runner.proc == bootstrap.ProcStarting || a.runner.proc == bootstrap.ProcRunning {
 		return
 	}
-	held := a.state.Row == bootstrap.Clone || a.state.Row == bootstrap.Damaged
+	held := a.state.Row == bootstrap.Clone || a.state.Row == bootstrap.Damaged || a.state.Row == bootstrap.DiskReadOnly
 	if a.disk.State == bootstrap.DiskUnknown || held && now.Sub(a.inspected) >= lookEvery {
 		a.inspect()
 	}
@@ -90,7 +134,7 @@ func (a *Agent) lookAgain(now time.Time) {
 func (a *Agent) inspect() {
 	a.inspected = time.Now()
 	a.disk = bootstrap.Disk{Hardware: match(a.hardware.Matches(a.board.Fingerprints)), Owner: a.store.ownerMatch(a.board)}
-	d, err := etcd.Inspect(a.store.path("etcd"), "owner.json", "owner.json.tmp")
+	d, err := etcd.Inspect(a.store.path("etcd"), besideData()...)
 	if err != nil {
 		a.disk.Why = err.Error()
 		return
@@ -108,6 +152,7 @@ func (a *Agent) inspect() {
 	case etcd.DataDamaged:
 		a.disk.State = bootstrap.DiskDamaged
 	}
+	a.disk.Members = members(d.Members)
 	for _, m := range d.Members {
 		if m.ID == d.MemberID && len(m.PeerURLs) > 0 {
 			a.disk.PeerURL = m.PeerURLs[0]
@@ -129,9 +174,17 @@ func peers(seen []discovery.Peer) []bootstrap.Peer {
 	out := make([]bootstrap.Peer, len(seen))
 	for i, p := range seen {
 		out[i] = bootstrap.Peer{ID: p.Board, Life: p.Life, Name: p.Name, Address: p.Address.String(), Alive: p.Alive, Since: p.Since,
-			Data: p.Data, Cluster: p.Cluster, PeerURL: p.PeerURL, Role: p.Role, Healthy: p.Healthy, Boards: p.Boards, Voters: p.Voters}
+			Data: p.Data, Cluster: p.Cluster, Member: p.Member, Seat: bootstrap.Seat{Member: p.Seat.Member, Life: p.Seat.Life}, Keys: keys(p.Keys), PeerURL: p.PeerURL, Role: p.Role, Healthy: p.Healthy, Boards: p.Boards, Voters: p.Voters, Never: p.Never}
 	}
 	return out
+}
+
+// keys reads a card's word; what a newer board may say is not known.
+func keys(k int) bootstrap.Keys {
+	if k < int(bootstrap.KeysUnknown) || k > int(bootstrap.KeysSome) {
+		return bootstrap.KeysUnknown
+	}
+	return bootstrap.Keys(k)
 }
 
 // strangers are boards nearby that are not of this fleet: by their beacons, and
@@ -156,6 +209,9 @@ func strangers(g *discovery.Gossip, f profiles.Fleet, now time.Time) []bootstrap
 }
 
 func members(list []etcd.Member) []bootstrap.Member {
+	if list == nil {
+		return nil
+	}
 	out := make([]bootstrap.Member, len(list))
 	for i, m := range list {
 		out[i] = bootstrap.Member{ID: m.ID, Name: m.Name, Learner: m.Learner, Started: m.Started}

@@ -46,6 +46,9 @@ func (f *profileFile) refuse(now time.Time, why error) {
 	f.profile, f.problem, f.retryAt = nil, why.Error(), now.Add(profileRetry)
 }
 
+// again lets the profile be read again.
+func (f *profileFile) again() { f.profile, f.retryAt = nil, time.Time{} }
+
 // exists is true unless the file is known to be absent.
 func exists(path string) bool {
 	_, err := os.Lstat(path)

@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"math/rand/v2"
@@ -49,8 +50,11 @@ type runner struct {
 	child   *etcd.Child
 	ready   bool
 	readyAt time.Time
+	ending  bool            // it was ordered to end
+	seen    []etcd.Progress // what a leader's raft knows of the members
 	crashes int
-	last    etcd.Exit
+	last    etcd.Exit // the last end without an order, while nothing ran well since
+	endedAt time.Time
 	retryAt time.Time
 
 	lock    *os.File // inherited by the child: see openStore
@@ -67,7 +71,7 @@ func newRunner(argv []string, log zerolog.Logger) *runner {
 func (r *runner) start(ctx context.Context, c etcd.Config, barrier string) {
 	r.cancel()
 	ctx, r.cancel = context.WithCancel(ctx)
-	r.proc, r.config, r.ready = bootstrap.ProcStarting, c, false
+	r.proc, r.config, r.ready, r.ending, r.seen = bootstrap.ProcStarting, c, false, false, nil
 	r.workers.Go(func() {
 		if barrier != "" {
 			waitFor(ctx, barrier, etcd.TLSFiles{CA: c.CA, Cert: c.Cert, Key: c.Key})
@@ -117,13 +121,18 @@ func (r *runner) note(now time.Time, n childReport) (started, ended bool) {
 	switch {
 	case n.spawned != nil:
 		r.child = n.spawned
+		if r.ending {
+			r.endChild(true)
+		}
+	case r.ending && (n.err != nil || n.exit != nil):
+		r.child, r.proc, r.ready, r.ending, r.seen, r.endedAt = nil, bootstrap.ProcStopped, false, false, nil, now
+		return false, true
 	case n.err != nil:
 		r.crashed(now, etcd.Exit{Kind: etcd.ExitStartError, Code: -1, LastWords: n.err.Error()})
 		return false, true
 	case n.exit != nil:
 		r.child = nil
 		if n.exit.Kind == etcd.ExitOrdered {
-			// The loop orders no stop; stop, which does, takes no notes.
 			n.exit.LastWords = "ended by a signal from outside"
 		}
 		r.crashed(now, *n.exit)
@@ -132,8 +141,10 @@ func (r *runner) note(now time.Time, n childReport) (started, ended bool) {
 		r.proc = bootstrap.ProcRunning
 		return true, false
 	case n.event.Kind == etcd.EventReady:
-		r.ready, r.readyAt = true, now
+		r.ready, r.readyAt, r.last = true, now, etcd.Exit{}
 		r.log.Info().Str("member_id", n.event.MemberID).Str("cluster_id", n.event.ClusterID).Msg("etcd is ready")
+	case n.event.Kind == etcd.EventProgress:
+		r.seen = n.event.Progress
 	}
 	return false, false
 }
@@ -142,6 +153,14 @@ func (r *runner) note(now time.Time, n childReport) (started, ended bool) {
 // child that served for long begins a new count: one that dies each time it is
 // ready must not be an election a second.
 func (r *runner) crashed(now time.Time, e etcd.Exit) {
+	r.seen, r.endedAt = nil, now
+	if e.Cause() == etcd.CauseRemoved {
+		// No crash: the server ended in order. It is not started again before the
+		// quorum was asked.
+		r.proc, r.last, r.ready, r.retryAt = bootstrap.ProcStopped, e, false, now
+		r.log.Warn().Str("last_words", e.LastWords).Msg("etcd ended by itself")
+		return
+	}
 	if r.ready && now.Sub(r.readyAt) > backoffMost {
 		r.crashes = 0
 	}
@@ -162,10 +181,15 @@ func (r *runner) crashed(now time.Time, e etcd.Exit) {
 // facts are what Decide sees of the child. A back-off that is over is a child
 // that may be started.
 func (r *runner) facts(now time.Time) bootstrap.Etcd {
-	f := bootstrap.Etcd{Proc: r.proc, Crashes: r.crashes, RetryAt: r.retryAt}
-	if r.crashes > 0 {
-		f.LastWords = fmt.Sprintf("%s (%s)", r.last.LastWords, r.last.Kind)
+	f := bootstrap.Etcd{Proc: r.proc, Crashes: r.crashes, Ended: r.endedAt, RetryAt: r.retryAt}
+	if r.proc == bootstrap.ProcStarting || r.proc == bootstrap.ProcRunning {
+		f.PeerURL = cmp.Or(r.config.ListenPeerURL, r.config.PeerURL)
 	}
+	if r.last.Kind != etcd.ExitUnknown {
+		f.LastWords = fmt.Sprintf("%s (%s)", r.last.LastWords, r.last.Kind)
+		f.Fault = faultOf(r.last.Cause())
+	}
+	f.Progress = progressOf(r.seen)
 	if f.Proc == bootstrap.ProcBackoff && !now.Before(r.retryAt) {
 		f.Proc = bootstrap.ProcStopped
 	}
@@ -175,6 +199,68 @@ func (r *runner) facts(now time.Time) bootstrap.Etcd {
 		f.Quorum = bootstrap.QuorumLost
 	}
 	return f
+}
+
+func progressOf(seen []etcd.Progress) []bootstrap.Progress {
+	if seen == nil {
+		return nil
+	}
+	out := make([]bootstrap.Progress, len(seen))
+	for i, p := range seen {
+		out[i] = bootstrap.Progress{Member: p.Member, Active: p.Active, InSync: p.InSync, Snapshot: p.Snapshot, Match: p.Match}
+	}
+	return out
+}
+
+func faultOf(c etcd.Cause) bootstrap.Fault {
+	switch c {
+	case etcd.CauseRemoved:
+		return bootstrap.FaultRemoved
+	case etcd.CauseDamaged:
+		return bootstrap.FaultDamaged
+	case etcd.CauseDiverged:
+		return bootstrap.FaultDiverged
+	case etcd.CauseDiskFull:
+		return bootstrap.FaultFull
+	case etcd.CauseDiskReadOnly:
+		return bootstrap.FaultReadOnly
+	}
+	return bootstrap.FaultNone
+}
+
+// end orders the child to end, beside the loop; a report tells when it has.
+// abrupt is without handing over leadership, where there is no way to anybody.
+func (r *runner) end(abrupt bool) {
+	if r.ending || r.proc != bootstrap.ProcStarting && r.proc != bootstrap.ProcRunning {
+		return
+	}
+	r.ending = true
+	if r.child == nil {
+		// It waits at the barrier, or its report is on the way.
+		r.cancel()
+		return
+	}
+	r.endChild(abrupt)
+}
+
+func (r *runner) endChild(abrupt bool) {
+	child := r.child
+	r.workers.Go(func() {
+		if abrupt {
+			child.Kill()
+			return
+		}
+		ctx, cancel := context.WithTimeout(context.Background(), childGrace)
+		defer cancel()
+		if err := child.Stop(ctx); err != nil {
+			r.log.Warn().Err(err).Msg("etcd did not end in order")
+		}
+	})
+}
+
+// forget lets go of what past children told: the data that it was about is gone.
+func (r *runner) forget() {
+	r.proc, r.crashes, r.last, r.endedAt = bootstrap.ProcStopped, 0, etcd.Exit{}, time.Time{}
 }
 
 // stop ends the child in order, or kills it after childGrace, and waits for

@@ -10,11 +10,13 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
 	"golang.org/x/sys/unix"
 
 	"muster/bootstrap"
+	"muster/bootstrap/etcd"
 	"muster/bootstrap/founding"
 	"muster/discovery"
 	"muster/profiles"
@@ -35,8 +37,15 @@ type boardRecord struct {
 	Fleet *profiles.Fleet `json:"fleet,omitempty"`
 	// Born says that a member of this life was started: from then on an empty
 	// directory is a loss, not a beginning.
-	Born   bool             `json:"born"`
-	Intent bootstrap.Intent `json:"intent,omitzero"`
+	Born bool `json:"born"`
+	// Readdressed says that addresses in the stopped database were rewritten, and
+	// that the quorum has not confirmed this board's own since.
+	Readdressed bool             `json:"readdressed,omitempty"`
+	Intent      bootstrap.Intent `json:"intent,omitzero"`
+	// Aside is what is being set aside, while the intent says so.
+	Aside *setAsideIntent `json:"set_aside,omitempty"`
+	// Yielded are the clusters whose plans are never taken again.
+	Yielded []string `json:"yielded,omitempty"`
 }
 
 // foundingRecord is founding.json: what this board promised, and the plan once
@@ -162,27 +171,36 @@ func (s *store) claim(b boardRecord) error {
 	return s.write(filepath.Join("etcd", "owner.json"), owner{Board: b.ID, Life: b.Life, Fingerprints: b.Fingerprints})
 }
 
-// maxUnfinished bounds the unfinished starts of one life that are set aside: a
-// start that is cut off each time would fill the card.
+// maxUnfinished bounds the unfinished starts that are set aside: one that is cut
+// off each time would fill the card.
 const maxUnfinished = 5
 
-// setAside renames the data directory into the archive, under the first free
-// number behind name. Nothing is deleted.
-func (s *store) setAside(name string) (string, error) {
-	if err := os.MkdirAll(s.path("archive"), 0o700); err != nil {
-		return "", fmt.Errorf("archive: %w", err)
+// clearUnfinished sets aside what is left of a start that never got as far as a
+// log. It holds nobody's data, but what it is was only concluded.
+func (s *store) clearUnfinished(b boardRecord) (string, error) {
+	list, err := s.listArchive()
+	if err != nil {
+		return "", err
 	}
-	for i := range maxUnfinished {
-		numbered := fmt.Sprintf("%s-%d", name, i+1)
-		if _, err := os.Lstat(s.path("archive", numbered)); !errors.Is(err, fs.ErrNotExist) {
-			continue
+	n := 0
+	for _, e := range list {
+		if strings.Contains(e.Name(), "-unborn-") {
+			n++
 		}
-		if err := os.Rename(s.path("etcd"), s.path("archive", numbered)); err != nil {
-			return "", fmt.Errorf("set data directory aside: %w", err)
-		}
-		return numbered, errors.Join(syncDir(s.path("archive")), syncDir(s.dir))
 	}
-	return "", fmt.Errorf("%d unfinished starts lie in %s already; look at why they end, and remove them", maxUnfinished, s.path("archive"))
+	if n >= maxUnfinished {
+		return "", fmt.Errorf("%d unfinished starts lie in %s already; look at why they end, and remove them", n, s.path("archive"))
+	}
+	name, err := s.asideName("unborn", b.Life)
+	if err != nil {
+		return "", err
+	}
+	return name, s.moveAside(aside{Name: name, Reason: reason{Why: "unborn", Say: "a first start was cut off before there was a log", Board: b.ID, Life: b.Life}})
+}
+
+// readdress corrects addresses in the database of a stopped member.
+func (s *store) readdress(urls map[string]string) (changed int, err error) {
+	return etcd.Readdress(s.path("etcd"), urls)
 }
 
 func newLife() string { return randomHex(8) }

@@ -82,36 +82,45 @@ func TestOwnerOfTheData(t *testing.T) {
 	}
 }
 
-func TestSetAsideKeepsEverything(t *testing.T) {
-	s := newStore(t)
+// unborn makes what is left of a first start that was cut off.
+func unborn(t *testing.T, s *store) {
+	t.Helper()
 	if err := s.claim(boardRecord{ID: "a", Life: "a1"}); err != nil {
 		t.Fatal(err)
 	}
-	if name, err := s.setAside("unborn"); err != nil || name != "unborn-1" {
+	if err := os.MkdirAll(s.path("etcd", "member", "snap"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(s.path("etcd", "member", "snap", "db.tmp"), []byte("half"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestClearUnfinishedKeepsEverything(t *testing.T) {
+	s := newStore(t)
+	unborn(t, s)
+	name, err := s.clearUnfinished(boardRecord{ID: "a", Life: "a1"})
+	if err != nil || name != "0001-unborn-a1" {
 		t.Fatal(name, err)
 	}
 	if _, err := os.Stat(s.path("etcd")); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("the directory is still in the way: %v", err)
 	}
-	if _, err := os.Stat(s.path("archive", "unborn-1", "owner.json")); err != nil {
+	if _, err := os.Stat(s.path("archive", name, "owner.json")); err != nil {
 		t.Error(err)
 	}
 }
 
-func TestSetAsideIsBounded(t *testing.T) {
-	s := newStore(t)
+func TestClearUnfinishedIsBounded(t *testing.T) {
+	s, b := newStore(t), boardRecord{ID: "a", Life: "a1"}
 	for range maxUnfinished {
-		if err := s.claim(boardRecord{ID: "a", Life: "a1"}); err != nil {
-			t.Fatal(err)
-		}
-		if _, err := s.setAside("unborn"); err != nil {
+		unborn(t, s)
+		if _, err := s.clearUnfinished(b); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if err := s.claim(boardRecord{ID: "a", Life: "a1"}); err != nil {
-		t.Fatal(err)
-	}
-	if name, err := s.setAside("unborn"); err == nil {
+	unborn(t, s)
+	if name, err := s.clearUnfinished(b); err == nil {
 		t.Errorf("a sixth one was set aside as %s", name)
 	}
 	if _, err := os.Stat(s.path("etcd", "owner.json")); err != nil {

@@ -3,9 +3,11 @@ package agent
 import (
 	"context"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
+	"muster/bootstrap"
 	"muster/bootstrap/etcd"
 )
 
@@ -22,11 +24,17 @@ type target struct {
 	cluster   string   // ID that an answer must have
 	local     string   // client URL of this board's ready member; "" none
 	endpoints []string // client URLs of members, local first
+	keys      bool     // whether it has keys is of interest too
+	fence     bool     // and whether it is fenced: asking that goes through the log
 	files     etcd.TLSFiles
 }
 
+func (t target) client() etcd.ClientConfig {
+	return etcd.ClientConfig{Endpoints: t.endpoints, CA: t.files.CA, Cert: t.files.Cert, Key: t.files.Key}
+}
+
 func (t target) equal(o target) bool {
-	return t.cluster == o.cluster && t.local == o.local && t.files == o.files && slices.Equal(t.endpoints, o.endpoints)
+	return t.cluster == o.cluster && t.local == o.local && t.keys == o.keys && t.fence == o.fence && t.files == o.files && slices.Equal(t.endpoints, o.endpoints)
 }
 
 // reading is what one round found. Zero times mean that the read failed.
@@ -34,8 +42,16 @@ type reading struct {
 	listAt    time.Time
 	clusterID string
 	members   []etcd.Member
+	keys      bootstrap.Keys
+	fenced    bool // writes were refused before keys was read
 	localAt   time.Time
 	local     etcd.Status
+}
+
+// alarmed says that this board's member tells of an alarm for lack of space: it may
+// be the fence.
+func (r reading) alarmed() bool {
+	return slices.ContainsFunc(r.local.Errors, func(e string) bool { return strings.Contains(e, "NOSPACE") })
 }
 
 // watch reads the member list and this board's own member, beside the loop and
@@ -44,6 +60,7 @@ type watch struct {
 	mu     sync.Mutex
 	target target
 	last   reading
+	abort  context.CancelFunc // ends the round under way
 
 	kick    chan struct{} // the target changed
 	changed chan struct{} // something was read that differs
@@ -61,6 +78,10 @@ func (w *watch) aim(t target) {
 	w.mu.Lock()
 	same := w.target.equal(t)
 	w.target = t
+	if !same && w.abort != nil {
+		// It may ask over a connection from an address that is gone.
+		w.abort()
+	}
 	w.mu.Unlock()
 	if !same {
 		poke(w.kick)
@@ -97,13 +118,17 @@ func (w *watch) run(ctx context.Context) {
 		}
 		w.mu.Lock()
 		t := w.target
+		round, abort := context.WithCancel(ctx)
+		w.abort = abort
 		w.mu.Unlock()
-		if len(t.endpoints) == 0 {
+		if len(t.endpoints) == 0 && t.local == "" {
+			abort()
 			w.publish(reading{})
 			timer.Reset(watchStandby)
 			continue
 		}
-		r := w.round(ctx, t)
+		r := w.round(round, t)
+		abort()
 		w.publish(r)
 		switch {
 		case r.listAt.IsZero():
@@ -122,7 +147,7 @@ func (w *watch) round(ctx context.Context, t target) (r reading) {
 			w.client.Close()
 			w.client = nil
 		}
-		c, err := etcd.Dial(etcd.ClientConfig{Endpoints: t.endpoints, CA: t.files.CA, Cert: t.files.Cert, Key: t.files.Key})
+		c, err := etcd.Dial(t.client())
 		if err != nil {
 			return reading{}
 		}
@@ -143,7 +168,40 @@ func (w *watch) round(ctx context.Context, t target) (r reading) {
 		return r
 	}
 	r.listAt, r.clusterID, r.members = asked, list.ClusterID, list.Members
+	if t.keys {
+		r.fenced, r.keys = readKeys(ctx, w.client, t.fence)
+	}
 	return r
+}
+
+// readKeys tells whether any key was ever written: the revision of a store that
+// nobody wrote to is 1 (etcd v3.7.3 server/storage/mvcc/kvstore.go). The fence is
+// read first, so that a later write cannot have come between.
+func readKeys(ctx context.Context, c *etcd.Client, fence bool) (fenced bool, keys bootstrap.Keys) {
+	if fence {
+		var err error
+		if fenced, err = c.Fenced(ctx); err != nil {
+			return false, bootstrap.KeysUnknown
+		}
+	}
+	revision, err := c.Revision(ctx)
+	switch {
+	case err != nil:
+		return false, bootstrap.KeysUnknown
+	case revision == 1:
+		return fenced, bootstrap.KeysNone
+	}
+	return fenced, bootstrap.KeysSome
+}
+
+// take publishes a list that was read elsewhere.
+func (w *watch) take(list etcd.MemberList, at time.Time) {
+	r := w.read()
+	if !at.After(r.listAt) {
+		return
+	}
+	r.listAt, r.clusterID, r.members = at, list.ClusterID, list.Members
+	w.publish(r)
 }
 
 // publish keeps the last good list and wakes the loop if something is new.
@@ -151,12 +209,12 @@ func (w *watch) publish(r reading) {
 	w.mu.Lock()
 	old := w.last
 	if r.listAt.IsZero() {
-		r.listAt, r.clusterID, r.members = old.listAt, old.clusterID, old.members
+		r.listAt, r.clusterID, r.members, r.keys, r.fenced = old.listAt, old.clusterID, old.members, old.keys, old.fenced
 	}
 	w.last = r
 	w.mu.Unlock()
 	if old.listAt.IsZero() != r.listAt.IsZero() || old.localAt.IsZero() != r.localAt.IsZero() ||
-		old.local.Leader != r.local.Leader || old.local.Learner != r.local.Learner || !sameMembers(old.members, r.members) {
+		old.keys != r.keys || old.fenced != r.fenced || old.local.Leader != r.local.Leader || old.local.Learner != r.local.Learner || !sameMembers(old.members, r.members) {
 		poke(w.changed)
 	}
 }

@@ -35,52 +35,63 @@ const (
 // the cases is the design.
 func Decide(s State) Action {
 	a := decide(s)
-	if s.Failed != "" && (a.Do == Start || a.Do == Propose || a.Why == FoundAgreeing) {
+	if s.Failed != "" && (a.Do != Wait && a.Do != Hold || a.Why == FoundAgreeing) {
 		a.Say += ": " + s.Failed
-		a.Hint = "it is tried again by itself; look at the disk: is it full, or mounted read-only?"
+		a.Hint = "it is tried again by itself"
+		if a.onDisk() {
+			a.Hint += "; look at the disk: is it full, or mounted read-only?"
+		}
 	}
 	return a
 }
 
 func decide(s State) Action {
+	if s.Plan != nil && s.Cluster.ID != clusterID(s.Plan) {
+		// Another cluster's word counts for nothing here, whoever read it.
+		s.Cluster = Cluster{}
+	}
 	switch {
 	case s.Want.Cluster == "":
 		return noProfile(s)
 	case s.Disk.State == DiskUnknown:
 		return hold(Damaged, "the data directory cannot be read: "+orUnknown(s.Disk.Why),
 			"nothing is touched while it cannot be read; check the disk and its permissions")
+	case s.Disk.Intent.Do == IntentSetAside:
+		return resume(s)
 	case s.Disk.Hardware == MatchOther:
-		return hold(Clone, "the identity on this disk was made on other hardware: this card was copied or moved",
-			"this version does not give a copied card a new identity by itself; to make the copy a new board stop its agent, remove its state directory, and start it")
+		return copied(s)
 	case s.Disk.Hardware == MatchUnknown:
 		return Action{Do: Wait, Why: Clone, Say: "whether the identity on this disk was made on this hardware cannot be told yet: nothing that no copy could have is there to compare",
 			Hint: "a network card that comes late is seen by itself; else start the agent with the same --identity as before", WaitsFor: []string{"hardware"}}
-	case s.Disk.Owner == MatchOther:
-		return hold(Clone, "the data directory was made by another board or another life of this one",
-			"it is never started here; put it back on its own board; to make this a new board stop the agent, remove the state directory, and start it")
+	case s.Disk.Owner == MatchOther && s.Disk.State != DiskEmpty:
+		return foreign(s)
 	case s.Disk.Owner == MatchUnknown && s.Disk.State == DiskMember:
-		return hold(Clone, "the data directory does not say whose it is: its owner.json is missing or cannot be read",
-			"it is never started on a guess; put the file back, or move the directory away")
+		return byOrderOnly(s, Clone, "the data directory does not say whose it is: its owner.json is missing or cannot be read",
+			"it is never started on a guess; put the file back; "+byOrder)
 	case !s.Shadowed.IsZero() && s.Now.Sub(s.Shadowed) >= shadowed:
 		return hold(Twin, "another living board at "+s.Shadow+" has the same board ID",
 			"give one of the two an identity of its own (--identity); or, where one is a copy, stop its agent, remove its state directory, and start it")
+	case s.Disk.Intent.Do == IntentLeave && (s.Disk.State == DiskEmpty || s.Disk.State == DiskUnborn):
+		return setAside(s, Leave, "this board leaves as it was asked to")
+	case s.Disk.Intent.Do == IntentLeft:
+		return left(s)
 	case s.Order == OrderLeave:
-		return hold(Leave, "this board was asked to leave, which this version does not do yet", "")
+		return Action{Do: Pledge, Why: Leave, Say: "this board was asked to leave", Intent: Intent{Do: IntentLeave}, Again: tend}
+	case s.Disk.Intent.Do == IntentYield:
+		return pledged(s)
 	case s.Disk.State == DiskDamaged && !unfinished(s.Disk):
-		return hold(Damaged, "the data directory is damaged: "+orUnknown(s.Disk.Why),
-			"it is kept as it is; this version does not set it aside by itself")
+		return damaged(s, s.Disk.Why)
 	case s.Disk.Born && s.Disk.State != DiskMember:
 		// Stands above Resume: an intent that was not cleared must not bring a
 		// member back with an empty log.
-		return hold(Damaged, "a member of this board was started before, and its data directory is gone",
-			"it is not started again with an empty log; this version does not replace the member by itself")
-	case s.Disk.Intent.Do != "":
+		return lost(s)
+	case s.Disk.Intent.Do != "" && s.Disk.Intent.Do != IntentLeave:
 		return resume(s)
 	case s.Disk.State == DiskMember:
 		return member(s)
 	case s.Disk.State == DiskUnborn:
-		return hold(Damaged, "the data directory holds files but no write-ahead log, and no start from a plan was begun here",
-			"look at what it holds; move it away to make this an empty board")
+		return byOrderOnly(s, Damaged, "the data directory holds files but no write-ahead log, and no start was begun here",
+			"look at what it holds; "+byOrder)
 	case s.Self.PeerURL == "":
 		return noAddress(s)
 	case s.Plan != nil:
@@ -107,60 +118,25 @@ func noAddress(s State) Action {
 		Hint: "check its cable and DHCP, or name one with network.cidr or network.interface in the profile", WaitsFor: []string{"address"}}
 }
 
-// resume finishes what was begun before the agent was killed. The only intent
-// of this version is the first start from a plan: until its log exists the
-// member has answered nobody, so the same start may be made again.
-func resume(s State) Action {
-	if s.Disk.Intent.Do != IntentFound {
-		return hold(Resume, fmt.Sprintf("%q was begun before, which this version does not know", s.Disk.Intent.Do),
-			"a newer version of the agent can finish it")
-	}
-	if s.Disk.State == DiskMember {
-		return member(s)
-	}
-	switch {
-	case s.Plan == nil || s.Plan.Digest() != s.Disk.Intent.Plan:
-		return hold(Resume, "the first start from a plan was begun, and that plan is not known here any more",
-			"do not delete anything; bring founding.json back to the state directory, and start the agent again")
-	case !namesMe(s):
-		return hold(Resume, "the first start from a plan was begun that does not name this board and life", "")
-	}
-	a := start(s, Resume, "the first start from the plan was begun before and is made again")
-	a.Clear = a.Do == Start && s.Disk.State != DiskEmpty
-	return a
-}
-
-// unfinished says that what is on disk is left of a first start which this
-// board began and which never got as far as a log: the member in it answered
-// nobody.
-func unfinished(d Disk) bool {
-	return d.Intent.Do == IntentFound && !d.Born && (d.State == DiskUnborn || d.State == DiskDamaged && d.Unlogged)
-}
-
 // start founds from the plan, unless something speaks against it, or waits
 // while the child is busy.
 func start(s State, why Row, say string) Action {
-	mine, _ := s.Plan.Founder(s.Self.ID)
 	id, _ := s.Plan.MemberID(s.Self.ID)
 	other := otherCluster(s, clusterID(s.Plan))
 	switch {
 	case s.Self.PeerURL == "":
 		return noAddress(s)
-	case s.Founding.Conflict != "":
-		return hold(TwoClusters, fmt.Sprintf("two founding plans were chosen in this fleet: %s here, %s elsewhere", s.Plan.Digest(), s.Founding.Conflict),
-			"`boards` was too small in a profile; decide which cluster stays, and empty the boards of the other")
+	case s.Founding.Rival != nil:
+		return byOrderOnly(s, TwoClusters, fmt.Sprintf("two founding plans were chosen in this fleet: %s here, %s elsewhere", s.Plan.Digest(), s.Founding.Rival.Digest()),
+			"`boards` was too small in a profile; decide which cluster stays, and run `agent yield` on each board of the other")
 	case other != nil:
-		return hold(TwoClusters, fmt.Sprintf("the plan here makes cluster %s, and %s holds data of cluster %s", clusterID(s.Plan), other.Name, other.Cluster),
-			"decide which of the two stays, and empty the boards of the other")
+		return byOrderOnly(s, TwoClusters, fmt.Sprintf("the plan here makes cluster %s, and %s holds data of cluster %s", clusterID(s.Plan), other.Name, other.Cluster),
+			"decide which of the two stays, and run `agent yield` on each board of the other")
 	case s.Cluster.known(s.Now) && !s.Cluster.lists(FormatID(id)):
-		return hold(Removed, fmt.Sprintf("the quorum of cluster %s does not list the member that the plan names for this board", s.Cluster.ID),
-			"it was removed before it ever ran; the cluster goes on without this board")
+		return setAside(s, Removed, fmt.Sprintf("the quorum of cluster %s does not list the member that the plan names for this board", s.Cluster.ID))
 	case startedInList(s, FormatID(id)):
-		return hold(Damaged, "the cluster lists this board's member as started, and its data is not here",
-			"it is not started again with an empty log; this version does not replace the member by itself")
-	case mine.PeerURL != s.Self.PeerURL:
-		return hold(Moved, fmt.Sprintf("the plan lists this board at %s, it is at %s now", mine.PeerURL, s.Self.PeerURL),
-			"give the board its old address back; this version does not follow a new one")
+		return giveUp(s, Damaged, withoutMe(s), "the cluster lists this board's member as started, and its data is not here",
+			"it is not started again with an empty log; "+byOrder)
 	case s.Etcd.Proc == ProcStopped && s.Shadow != "":
 		return besideShadow(s, why)
 	case s.Etcd.Proc == ProcStopped:
@@ -189,8 +165,15 @@ func child(s State, why Row, say string) Action {
 		a.Say = say + "; etcd is starting"
 		a.WaitsFor = []string{"etcd"}
 	case ProcBackoff:
+		switch s.Etcd.Fault {
+		case FaultFull:
+			a.Why, a.Hint = DiskFull, "make room on the disk; nothing is lost, and etcd is started again by itself"
+		case FaultReadOnly:
+			a.Why, a.Hint = DiskReadOnly, "the kernel makes a failing card read-only: look at its log, and mount the file system for writing or change the card; etcd is started again by itself"
+		default:
+			a.Hint = "it is started again by itself; the log has its last lines"
+		}
 		a.Say = fmt.Sprintf("etcd ended by itself %s: %s", times(s.Etcd.Crashes), orUnknown(s.Etcd.LastWords))
-		a.Hint = "it is started again by itself; the log has its last lines"
 		a.WaitsFor = []string{"etcd"}
 		a.Again = max(s.Etcd.RetryAt.Sub(s.Now), time.Millisecond)
 	case ProcUnknown:

@@ -1,6 +1,7 @@
 package bootstrap
 
 import (
+	"maps"
 	"slices"
 	"time"
 )
@@ -9,9 +10,11 @@ import (
 type State struct {
 	Observation
 
+	Here       time.Time // since when it has its present address
 	Settled    time.Time // since when the set of living peers has not changed
 	Leaderless time.Time // since when its running etcd knows no leader; zero: it does
 	Shadowed   time.Time // since when Shadow is the same living address; zero: none
+	Rivaled    time.Time // since when a board at work in another cluster is seen; zero: none
 
 	Row       Row       // of the last decision
 	Since     time.Time // since when it is Row
@@ -19,6 +22,26 @@ type State struct {
 	Proposed  time.Time // when this board last proposed; zero: never
 	Proposals int       // how often it has, since it last saw the fleet change
 	Bound     time.Time // since when it is bound to the present ballot of another board; zero: it is not
+
+	// What a steward remembers. It begins anew with each agent: a board counts
+	// as unseen only for as long as this agent has looked.
+	Unseen   map[string]time.Time // by member ID: since when neither gossip nor raft shows it
+	Learning Learning
+	Tried    map[string]time.Time // by board ID: when it last gave up a seat as a learner
+	Moves    []Move               // boards that came or went within the last steady
+}
+
+// Learning is how far the present learner has come.
+type Learning struct {
+	Member string
+	Match  uint64
+	Since  time.Time // when it last came further
+}
+
+// Move is a board that came or went.
+type Move struct {
+	Board string
+	At    time.Time
 }
 
 // Fold carries what only time can tell from one observation to the next. It is
@@ -29,6 +52,10 @@ func Fold(prev State, facts Observation) State {
 	if prev.Settled.IsZero() || !slices.Equal(living(prev.Peers), living(facts.Peers)) {
 		next.Settled, next.Proposals = facts.Now, 0
 	}
+	if facts.Self.PeerURL != prev.Self.PeerURL {
+		next.Here = time.Time{}
+	}
+	next.Here = since(next.Here, facts.Now, facts.Self.PeerURL != "")
 	if facts.Founding.Promised != prev.Founding.Promised {
 		next.Bound = time.Time{}
 	}
@@ -38,10 +65,54 @@ func Fold(prev State, facts Observation) State {
 		next.Shadowed = time.Time{}
 	}
 	next.Shadowed = since(next.Shadowed, facts.Now, facts.Shadow != "")
+	next.Rivaled = since(prev.Rivaled, facts.Now, rival(next) != nil)
 	if facts.Etcd.Proc == ProcStopped {
 		next.StartedAs = ""
 	}
-	return next
+	return next.watchSeats(prev)
+}
+
+// watchSeats carries what a steward must know over time.
+func (s State) watchSeats(prev State) State {
+	s.Moves = nil
+	for _, m := range prev.Moves {
+		if s.Now.Sub(m.At) < steady {
+			s.Moves = append(s.Moves, m)
+		}
+	}
+	if !prev.Now.IsZero() {
+		for _, p := range s.Peers {
+			if was := peerByID(prev.Peers, p.ID); p.Alive != (was != nil && was.Alive) {
+				s.Moves = append(s.Moves, Move{p.ID, s.Now})
+			}
+		}
+	}
+	if !s.Etcd.Leader || s.Etcd.Progress == nil || s.Cluster.AsOf.IsZero() {
+		s.Unseen, s.Learning = nil, Learning{}
+		return s
+	}
+	unseen := map[string]time.Time{}
+	learning := Learning{}
+	for _, m := range s.Cluster.Members {
+		if !shows(s, m) {
+			unseen[m.ID] = since(prev.Unseen[m.ID], s.Now, true)
+		}
+		if m.Learner {
+			learning = prev.Learning.follow(s, m)
+		}
+	}
+	s.Unseen, s.Learning = unseen, learning
+	return s
+}
+
+// follow notes when a learner came further: a new member, a longer log, or the
+// first sign of life.
+func (l Learning) follow(s State, m Member) Learning {
+	p := progress(s, m.ID)
+	if l.Member != m.ID || p.Match > l.Match {
+		return Learning{Member: m.ID, Match: p.Match, Since: s.Now}
+	}
+	return l
 }
 
 // Note records a decision about to be carried out.
@@ -55,6 +126,18 @@ func (s State) Note(a Action) State {
 		s.Proposals++
 	case Start:
 		s.StartedAs = a.Why
+	case Remove:
+		if a.Board != "" {
+			s.Tried = maps.Clone(s.Tried)
+			if s.Tried == nil {
+				s.Tried = map[string]time.Time{}
+			}
+			s.Tried[a.Board] = s.Now
+		}
+	}
+	if a.Why == Restart && (s.StartedAs == Moved || s.StartedAs == MovedAll) {
+		// It is listed at its new place: what it moved from is over.
+		s.StartedAs = Restart
 	}
 	return s
 }
@@ -79,12 +162,24 @@ func living(peers []Peer) []string {
 	return ids
 }
 
+// Founders is how many boards were seen that may promise, this one included; those
+// that are gone count too.
+func Founders(o Observation) int {
+	n := 1
+	for _, p := range o.Peers {
+		if !p.Never {
+			n++
+		}
+	}
+	return n
+}
+
 // acceptors are the living peers that can take part in founding: same terms,
 // no data.
 func acceptors(o Observation) []Peer {
 	var out []Peer
 	for _, p := range o.Peers {
-		if p.Alive && !p.Data && p.Boards == o.Want.Boards && p.Voters == o.Want.Voters {
+		if p.Alive && !p.Data && !p.Never && p.Boards == o.Want.Boards && p.Voters == o.Want.Voters {
 			out = append(out, p)
 		}
 	}

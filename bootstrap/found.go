@@ -11,16 +11,24 @@ import (
 // planned decides for an empty board that knows the chosen plan.
 func planned(s State) Action {
 	switch {
+	case namesMe(s) && Deserted(s):
+		a, ok := converts(s)
+		if !ok {
+			a = Action{Do: Wait, Why: TwoClusters, Say: "the plan names this board, and most others of it are gone for good", Again: time.Second}
+		}
+		return a
 	case namesMe(s):
 		return start(s, FoundAgreed, agreedSay)
-	case seated(s):
-		return hold(JoinSeated, "the quorum lists this board's address as a member that has not started",
-			"this version does not start a member that was added later")
+	case seat(s) != nil:
+		return join(s, seat(s), JoinSeated)
 	case clusterSeen(s) && formerMemberListed(s):
-		return hold(Reflashed, "the cluster lists this board under an earlier life, whose disk is gone",
-			"this version does not replace the old member by itself; the cluster goes on without this board")
+		return Action{Do: Wait, Why: Reflashed, Say: "the cluster lists this board under an earlier life, whose disk is gone; its old member is removed first",
+			WaitsFor: []string{"leader"}, Hint: "the leader's board does it, once all other voters answer"}
 	case clusterSeen(s):
 		return standby(s)
+	}
+	if a, ok := converts(s); ok {
+		return a
 	}
 	a := Action{Do: Wait, Why: PlanKnowsMeNot, Say: "a plan was chosen without this board; it waits for the cluster",
 		Hint: "switch on the boards that hold the data; a second cluster is never founded by itself", WaitsFor: absentFounders(s)}
@@ -63,9 +71,9 @@ func found(s State) Action {
 	case s.Want.Never:
 		return Action{Do: Wait, Why: FoundNever, Say: "the profile says `founding: never`, and no cluster is seen",
 			Hint: "connect this board to its fleet", WaitsFor: []string{"cluster"}}
-	case len(s.Peers)+1 > limit:
-		return hold(FoundTooMany, fmt.Sprintf("%d boards are seen, and `boards: %d` allows %d at founding", len(s.Peers)+1, s.Want.Boards, limit),
-			fmt.Sprintf("with all boards on and nothing founded yet, raise `boards` in the profile of every board to at least %d", len(s.Peers)+1))
+	case Founders(s.Observation) > limit:
+		return hold(FoundTooMany, fmt.Sprintf("%d boards are seen, and `boards: %d` allows %d at founding", Founders(s.Observation), s.Want.Boards, limit),
+			fmt.Sprintf("with all boards on and nothing founded yet, raise `boards` in the profile of every board to at least %d, or give boards that came later `founding: never`", Founders(s.Observation)))
 	case len(able)+1 < q:
 		return tooFew(s, able, q)
 	case len(able)+1 < s.Want.Boards && s.Now.Sub(s.Settled) < settle:
@@ -188,13 +196,32 @@ func formerMemberListed(s State) bool {
 	return ok && wasFounder(s) && s.Cluster.known(s.Now) && s.Cluster.lists(FormatID(id))
 }
 
-func seated(s State) bool {
-	for _, m := range s.Cluster.Members {
-		if s.Cluster.known(s.Now) && !m.Started && m.PeerURL == s.Self.PeerURL {
-			return true
+const seatedSay = "the quorum lists this board as a learner, added for its present life"
+
+// seat is the place that a steward gave to this board in its present life, if a
+// quorum lists it and nobody started it yet.
+func seat(s State) *Member {
+	if !s.Cluster.known(s.Now) || s.Self.Life == "" {
+		return nil
+	}
+	for _, p := range s.Peers {
+		m := listed(s.Cluster.Members, p.Seat.Member)
+		if m != nil && p.Alive && p.Seat.Life == s.Self.Life && m.PeerURL == s.Self.PeerURL && !m.Started {
+			return m
 		}
 	}
-	return false
+	return nil
+}
+
+// join starts etcd into a seat, with exactly the members that the quorum lists.
+func join(s State, m *Member, why Row) Action {
+	if s.Etcd.Proc == ProcStopped && s.Shadow != "" {
+		return besideShadow(s, why)
+	}
+	if s.Etcd.Proc == ProcStopped {
+		return Action{Do: Start, Why: why, Say: seatedSay, Target: m.ID, Members: s.Cluster.Members}
+	}
+	return child(s, startedAs(s, why), seatedSay)
 }
 
 func startedInList(s State, id string) bool {

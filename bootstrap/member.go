@@ -9,55 +9,59 @@ import (
 // and this life.
 func member(s State) Action {
 	switch {
+	case s.Disk.Member == "" || s.Disk.Cluster == "":
+		return hold(Damaged, "the data directory does not say which member it is", "look at what it holds; nothing is touched")
 	case s.Plan != nil && clusterID(s.Plan) != s.Disk.Cluster:
-		return hold(StaleData, fmt.Sprintf("the data here is of cluster %s, this fleet founded cluster %s", s.Disk.Cluster, clusterID(s.Plan)),
-			"the data is kept and not started; this version does not set it aside by itself")
+		return stale(s, clusterID(s.Plan))
 	case s.Cluster.known(s.Now) && s.Cluster.ID != s.Disk.Cluster:
-		return hold(StaleData, fmt.Sprintf("the data here is of cluster %s, a live quorum of this fleet holds cluster %s", s.Disk.Cluster, s.Cluster.ID),
-			"the data is kept and not started; this version does not set it aside by itself")
+		return stale(s, s.Cluster.ID)
+	case Deserted(s):
+		return deserted(s)
 	case s.Plan == nil && otherCluster(s, s.Disk.Cluster) != nil && s.Etcd.Proc != ProcRunning:
 		p := otherCluster(s, s.Disk.Cluster)
-		return hold(TwoClusters, fmt.Sprintf("the data here is of cluster %s, %s holds cluster %s", s.Disk.Cluster, p.Name, p.Cluster),
-			"two clusters were founded in one fleet; decide which one stays, and empty the boards of the other")
+		return byOrderOnly(s, TwoClusters, fmt.Sprintf("the data here is of cluster %s, %s holds cluster %s, and no plan says which is the fleet's", s.Disk.Cluster, p.Name, p.Cluster),
+			"switch on a board that knows the plan, or decide which cluster stays; "+byOrder)
 	case s.Cluster.known(s.Now) && !s.Cluster.lists(s.Disk.Member):
-		return hold(Removed, fmt.Sprintf("the quorum of cluster %s does not list this board's member %s any more", s.Cluster.ID, s.Disk.Member),
-			"the data is kept and not started; this version does not set it aside by itself")
+		return setAside(s, Removed, fmt.Sprintf("the quorum of cluster %s does not list this board's member %s any more", s.Cluster.ID, s.Disk.Member))
+	case (s.Etcd.Fault == FaultDamaged || s.Etcd.Fault == FaultDiverged) && s.Etcd.Proc != ProcRunning && withoutMe(s):
+		return damaged(s, s.Etcd.LastWords)
+	case s.Order == OrderYield && s.Etcd.Proc != ProcRunning && rival(s) != nil:
+		return yield(s, "the owner gives this board's cluster up for the other one")
+	case s.Order == OrderYield && s.Etcd.Proc != ProcRunning:
+		return setAside(s, startedAs(s, Restart), "the owner gives this board's data up")
 	case s.Self.PeerURL == "":
 		return noAddress(s)
-	case listedURL(s) != "" && listedURL(s) != s.Self.PeerURL:
-		return moved(s)
-	case s.Etcd.Proc == ProcStopped && s.Shadow != "":
-		return besideShadow(s, Restart)
-	case s.Etcd.Proc == ProcStopped:
-		return Action{Do: Start, Why: Restart, Say: "the data of this board and this life is here"}
-	case s.Etcd.Proc == ProcRunning:
-		return running(s)
 	}
-	return child(s, startedAs(s), "the data of this board and this life is here")
-}
-
-// moved tells one member that moved from a fleet that moved.
-func moved(s State) Action {
-	why, elsewhere := Moved, 0
-	for _, m := range s.Cluster.Members {
-		for _, p := range s.Peers {
-			if p.Alive && p.Data && p.Name == m.Name && p.PeerURL != "" && p.PeerURL != m.PeerURL {
-				elsewhere++
-			}
+	switch s.Etcd.Proc {
+	case ProcStopped:
+		return restart(s)
+	case ProcStarting, ProcRunning:
+		if s.Etcd.PeerURL != "" && s.Etcd.PeerURL != s.Self.PeerURL {
+			// rafthttp's streams from the old address would take minutes to be given up.
+			return Action{Do: Stop, Why: Moved, Abrupt: true,
+				Say: fmt.Sprintf("this board moved from %s to %s; etcd is started again there", s.Etcd.PeerURL, s.Self.PeerURL)}
+		}
+		if s.Etcd.Proc == ProcRunning {
+			return running(s)
 		}
 	}
-	if s.Etcd.Quorum != QuorumHeld && !s.Cluster.known(s.Now) && elsewhere > 0 {
-		why = MovedAll
-	}
-	return hold(why, fmt.Sprintf("the member is listed at %s, this board is at %s now", listedURL(s), s.Self.PeerURL),
-		"give the board its old address back; this version does not follow a new one")
+	return child(s, startedAs(s, Restart), "the data of this board and this life is here")
 }
 
-// running says how a member that runs is doing, and what its leader would have
-// to do for the fleet.
+// running says how a member that runs is doing, and beside the leader what the
+// fleet needs.
 func running(s State) Action {
-	why := startedAs(s)
+	why := startedAs(s, Restart)
+	if (why == Moved || why == MovedAll) && s.Etcd.Quorum == QuorumHeld && !unlisted(s) {
+		why = Restart
+	}
+	stray := elsewhere(s)
 	switch {
+	case unlisted(s) && answered(s) && !parked(s):
+		// The others may have found each other again without this board.
+		return follow(s)
+	case len(stray) > 0 && !s.Leaderless.IsZero() && s.Now.Sub(s.Leaderless) >= stranded:
+		return Action{Do: Stop, Why: MovedAll, Abrupt: true, Say: fmt.Sprintf("etcd has no leader, and %s elsewhere than listed; the addresses are corrected", count(len(stray), "member"))}
 	case !s.Leaderless.IsZero() && s.Now.Sub(s.Leaderless) >= leaderless:
 		return Action{Do: Wait, Why: LostQuorum,
 			Say:  fmt.Sprintf("etcd runs and has had no leader for %s", s.Now.Sub(s.Leaderless).Round(time.Second)),
@@ -66,10 +70,21 @@ func running(s State) Action {
 		return Action{Do: Wait, Why: why, Say: "etcd runs here and has not answered yet", WaitsFor: []string{"etcd"}, Again: time.Second}
 	case s.Etcd.Quorum != QuorumHeld:
 		return Action{Do: Wait, Why: why, Say: "etcd runs and waits for a leader", WaitsFor: deadMembers(s), Again: time.Second}
+	case unlisted(s) && !parked(s):
+		return follow(s)
+	case s.Disk.Intent.Do == IntentLeave && s.Cluster.known(s.Now) && LeaveRefusal(s) == "":
+		return leave(s)
 	case rival(s) != nil:
-		p := rival(s)
-		return hold(TwoClusters, fmt.Sprintf("etcd runs here in cluster %s, and %s holds cluster %s", s.Disk.Cluster, p.Name, p.Cluster),
-			"two clusters were founded in one fleet; both go on, and each board serves its own; decide which one stays, and empty the boards of the other")
+		return besideRival(s)
+	case s.Cluster.Fenced && s.Cluster.known(s.Now):
+		if s.Order == OrderYield {
+			return yield(s, "the owner gives this board's cluster up")
+		}
+		if a, ok := unfence(s); ok {
+			return a
+		}
+		return Action{Do: Wait, Why: TwoClusters, Say: "this cluster takes no writes: it was about to give way to another one of this fleet, which is not seen any more",
+			Hint: "switch the boards of the other cluster on; or give this one up with `agent yield` on each of its boards", WaitsFor: []string{"the other cluster"}, Again: time.Second}
 	case s.Etcd.Learner:
 		return Action{Do: Wait, Why: why, Say: "etcd runs as a learner and the quorum is held"}
 	case s.Etcd.Leader && s.Cluster.known(s.Now):
@@ -77,101 +92,43 @@ func running(s State) Action {
 			return a
 		}
 	}
-	return Action{Do: Wait, Why: why, Say: "etcd runs as a voter and the quorum is held"}
+	switch {
+	case s.Disk.Intent.Do == IntentLeave:
+		return Action{Do: Wait, Why: Leave, Say: "this board was asked to leave and cannot yet: " + LeaveRefusal(s), Hint: "switch on the other voters", WaitsFor: []string{"cluster"}, Again: tend}
+	case unlisted(s):
+		return Action{Do: Wait, Why: Moved, Say: fmt.Sprintf("this board moved to %s, where another member is listed; it waits until that one is listed elsewhere or removed", s.Self.PeerURL), Again: time.Second}
+	}
+	return Action{Do: Wait, Why: why, Say: "etcd runs as a voter and the quorum is held" + openSeats(s)}
 }
 
-// steward is what the agent beside the leader sees open among the seats. This
-// version reports it and acts on none of it.
-func steward(s State) (Action, bool) {
-	const by = "this version does not change the membership, and does not start members that were added by hand; the cluster goes on as it is"
-	for _, m := range s.Cluster.Members {
-		p := peerOf(s, m)
-		switch {
-		case p != nil && p.Alive && !p.Data && lifeInPlan(s, p) != "" && lifeInPlan(s, p) != p.Life:
-			return hold(Reflashed, fmt.Sprintf("board %s came back with an empty disk; its old member %s is still listed", p.Name, m.ID), by), true
-		case m.Learner && (p == nil || !p.Alive):
-			return hold(SeatStalled, fmt.Sprintf("member %s is a learner and its board is not there", m.ID), by), true
-		case m.Learner:
-			return hold(SeatPromote, fmt.Sprintf("member %s is a learner", m.ID), by), true
-		case p != nil && !p.Alive && s.Want.ReplaceAfter > 0 && s.Now.Sub(p.Since) >= s.Want.ReplaceAfter:
-			return hold(SeatReplace, fmt.Sprintf("voter %s has been unseen for %s", p.Name, s.Now.Sub(p.Since).Round(time.Second)), by), true
+// openSeats says what the leader's board waits for among the seats.
+func openSeats(s State) string {
+	if !s.Etcd.Leader || !s.Cluster.known(s.Now) {
+		return ""
+	}
+	for i, m := range s.Cluster.Members {
+		if at := s.Unseen[m.ID]; !at.IsZero() && !m.Learner {
+			text := fmt.Sprintf("; voter %s has been unseen for %s", nameOf(s, &s.Cluster.Members[i]), s.Now.Sub(at).Round(time.Second))
+			switch {
+			case s.Want.ReplaceAfter == 0:
+				return text
+			case len(standbys(s)) == 0:
+				return text + ", and no standby could take its seat"
+			}
+			return fmt.Sprintf("%s, and loses its seat after %s", text, s.Want.ReplaceAfter)
 		}
 	}
-	if standby := aStandby(s); standby != "" && s.Cluster.voters() < s.Want.Voters {
-		return hold(SeatAdd, fmt.Sprintf("%d of %d seats are taken and %s could take one", s.Cluster.voters(), s.Want.Voters, standby), by), true
+	if voters := s.Cluster.voters(); voters < s.Want.Voters {
+		return fmt.Sprintf("; %d of %d seats are taken, and more standbys are needed", voters, s.Want.Voters)
 	}
-	return Action{}, false
+	return ""
 }
 
-func startedAs(s State) Row {
+func startedAs(s State, otherwise Row) Row {
 	if s.StartedAs != "" {
 		return s.StartedAs
 	}
-	return Restart
-}
-
-// otherCluster is a living peer that holds data of another cluster than id.
-func otherCluster(s State, id string) *Peer {
-	for i, p := range s.Peers {
-		if p.Alive && p.Cluster != "" && p.Cluster != id {
-			return &s.Peers[i]
-		}
-	}
-	return nil
-}
-
-// rival is a living peer that works in another cluster. An old card that only
-// holds data of one is none.
-func rival(s State) *Peer {
-	for i, p := range s.Peers {
-		if p.Alive && p.Healthy && p.Cluster != "" && p.Cluster != s.Disk.Cluster {
-			return &s.Peers[i]
-		}
-	}
-	return nil
-}
-
-// listedURL is where the member is listed: by the database, which may not have
-// taken in the list yet after a first start, else by the plan.
-func listedURL(s State) string {
-	if s.Disk.PeerURL != "" || s.Plan == nil {
-		return s.Disk.PeerURL
-	}
-	f, _ := s.Plan.Founder(s.Self.ID)
-	return f.PeerURL
-}
-
-// peerOf joins a member with its board: by the plan for founders, else by
-// where it listens.
-func peerOf(s State, m Member) *Peer {
-	for i, p := range s.Peers {
-		if s.Plan != nil {
-			if id, ok := s.Plan.MemberID(p.ID); ok && FormatID(id) == m.ID {
-				return &s.Peers[i]
-			}
-		}
-		if p.PeerURL != "" && p.PeerURL == m.PeerURL {
-			return &s.Peers[i]
-		}
-	}
-	return nil
-}
-
-func lifeInPlan(s State, p *Peer) string {
-	if s.Plan == nil {
-		return ""
-	}
-	f, _ := s.Plan.Founder(p.ID)
-	return f.Life
-}
-
-func aStandby(s State) string {
-	for _, p := range s.Peers {
-		if p.Alive && p.Role == "standby" {
-			return p.Name
-		}
-	}
-	return ""
+	return otherwise
 }
 
 func howToGetQuorum(s State) string {

@@ -16,12 +16,15 @@ type Observation struct {
 	Disk      Disk
 	Plan      *founding.Plan // the chosen plan, once it is known here
 	Founding  Founding
-	Peers     []Peer // all other boards of the fleet that were ever seen, by ID
-	Shadow    string // an address at which another living board shows this board's ID; "" none
+	Peers     []Peer  // all other boards of the fleet that were ever seen, by ID
+	Owners    []Owner // who started which member, as far as this board has ever learned
+	Seat      Seat    // the last seat that this board gave as steward
+	Shadow    string  // an address at which another living board shows this board's ID; "" none
 	Strangers []Stranger
 	Failed    string // what the last effect failed of; "" if it worked
 	Etcd      Etcd
 	Cluster   Cluster
+	Other     Cluster // the same of Founding.Rival's cluster, read where this board's own is deserted
 	Order     Order
 }
 
@@ -79,33 +82,60 @@ const (
 // etcd.
 type Disk struct {
 	State    DiskState
-	Unlogged bool   // damaged: no log and no readable database, as after a first start that was cut off
-	Why      string // what is damaged or could not be read
-	Cluster  string // cluster ID in the log, hex
-	Member   string // member ID in the log, hex
-	PeerURL  string // what the member last was started with
-	Hardware Match  // the kept fingerprints against this machine
-	Owner    Match  // the board and life the data was made by, against this board's
-	Born     bool   // a member of this life has been started before
-	Intent   Intent
+	Unlogged bool     // damaged: no log and no readable database, as after a first start that was cut off
+	Why      string   // what is damaged or could not be read
+	Cluster  string   // cluster ID in the log, hex
+	Member   string   // member ID in the log, hex
+	PeerURL  string   // where the member is listed, by its own database
+	Members  []Member // the member list in the database; the log may hold later changes
+	Hardware Match    // the kept fingerprints against this machine
+	Owner    Match    // the board and life the data was made by, against this board's
+	Born     bool     // a member of this life has been started before
+	// Readdressed says that peer URLs in the database were rewritten by this
+	// board, and that the quorum has not confirmed them since.
+	Readdressed bool
+	Intent      Intent
 }
 
 // Intent is what was begun and not yet seen to its end when the agent was
 // killed. The zero value is none.
 type Intent struct {
-	Do   string // IntentFound
-	Plan string // digest of the plan it rests on
+	Do      string
+	Plan    string `json:",omitempty"` // IntentFound: digest of the plan it rests on
+	Member  string `json:",omitempty"` // IntentJoin: ID of the seat
+	Cluster string `json:",omitempty"` // IntentYield: the cluster that is given up
 }
 
-// IntentFound is on disk from before the first start of etcd from a plan until
-// its log is seen.
-const IntentFound = "found"
+// What can be begun.
+const (
+	// IntentFound is on disk from before the first start of etcd from a plan
+	// until its log is seen; IntentJoin the same for a start into a seat.
+	IntentFound = "found"
+	IntentJoin  = "join"
+	// IntentSetAside is on disk from before a data directory moves until the
+	// board has its new life.
+	IntentSetAside = "set-aside"
+	// IntentLeave is on disk from the order until the data is set aside,
+	// IntentLeft from then on until the agent is started anew.
+	IntentLeave = "leave"
+	IntentLeft  = "left"
+	// IntentYield says that the quorum of this board's own cluster has
+	// confirmed, behind a fence, that no key was ever written.
+	IntentYield = "yield"
+)
+
+// Owner says which board, in which of its lives, started a member.
+type Owner struct{ Member, Board, Life string }
+
+// Seat is a place as a learner that the steward gave to one board in one life.
+// The steward shows member and life on its card; nobody else may start it.
+type Seat struct{ Member, Board, Life string }
 
 // Founding is how far this board's own proposal is.
 type Founding struct {
-	Promised  string // the ballot this board is bound to, printed; "" none
-	Own       bool   // that ballot is its own
-	Conflict  string // digest of a second chosen plan that some board told of; "" none
+	Promised  string         // the ballot this board is bound to, printed; "" none
+	Own       bool           // that ballot is its own
+	Rival     *founding.Plan // a second chosen plan that some board told of; nil: none
 	Proposing bool
 	Promises  int    // boards that promised in the present ballot
 	Accepts   int    // boards that accepted in it
@@ -120,10 +150,14 @@ type Peer struct {
 	Since          time.Time // of the last change of Alive
 	Data           bool      // it holds a member's data
 	Cluster        string    // cluster ID of that data, hex
+	Member         string    // member ID of that data, hex; "" none, or not the board's own
+	Seat           Seat      // what it last gave as steward; Board is not told, the life is that board's alone
+	Keys           Keys      // whether a key was ever written to its cluster
 	PeerURL        string
 	Role           string
 	Healthy        bool // its etcd answers and has a leader
 	Boards, Voters int  // founding terms of its profile
+	Never          bool // its profile says founding: never; it promises nothing
 }
 
 // Stranger is a board nearby that is not of this fleet: its cluster has another
@@ -157,14 +191,52 @@ const (
 	QuorumLost
 )
 
+// Keys says whether a user ever wrote to a cluster: its revision, read from a
+// quorum, is 1 as long as nobody did.
+type Keys int
+
+// What is known of a cluster's keys.
+const (
+	KeysUnknown Keys = iota
+	KeysNone
+	KeysSome
+)
+
+// Fault is what the last end of the etcd child tells of the board. It stays
+// until a child is ready.
+type Fault int
+
+// The faults. FaultNone includes those that pass by themselves.
+const (
+	FaultNone     Fault = iota
+	FaultRemoved        // the server stopped by itself: the quorum removed its member
+	FaultDamaged        // the log or the database cannot be used
+	FaultDiverged       // the data differs from the peers'
+	FaultFull           // no space left on the disk
+	FaultReadOnly       // the file system cannot be written
+)
+
+// Progress is what the leader's raft knows of one member.
+type Progress struct {
+	Member   string
+	Active   bool // it answered within the last seconds
+	InSync   bool // its log holds nine tenths of the leader's, as etcd asks of a learner
+	Snapshot bool // it is being sent a snapshot
+	Match    uint64
+}
+
 // Etcd is the child process on this board.
 type Etcd struct {
 	Proc      ProcState
 	Quorum    Quorum
 	Leader    bool // this board's member leads
 	Learner   bool
+	PeerURL   string     // where the present child listens for its peers
+	Progress  []Progress // of all members, if this board's member leads; nil: not known
+	Fault     Fault
 	Crashes   int // ends without an order, since it last was ready
 	LastWords string
+	Ended     time.Time // when the last child ended; zero: none has
 	RetryAt   time.Time
 }
 
@@ -173,6 +245,8 @@ type Cluster struct {
 	AsOf    time.Time // zero: never read
 	ID      string
 	Members []Member
+	Keys    Keys // as of a linearizable read
+	Fenced  bool // writes were refused before Keys was read
 }
 
 // Member is one row of it.
@@ -186,8 +260,12 @@ type Member struct {
 // Order is what an operator asked for, once. The zero value is none.
 type Order string
 
-// OrderLeave gives up this board's seat.
-const OrderLeave Order = "leave"
+// OrderLeave gives up this board's seat in order. OrderYield gives up the data
+// of a board that holds, which is set aside: the owner has decided.
+const (
+	OrderLeave Order = "leave"
+	OrderYield Order = "yield"
+)
 
 // fresh is how old a linearizable read may be to count as what the quorum
 // says now. Standbys read every few seconds.
@@ -195,7 +273,7 @@ const fresh = 15 * time.Second
 
 // known says that the quorum answered a short time ago.
 func (c Cluster) known(now time.Time) bool {
-	return !c.AsOf.IsZero() && now.Sub(c.AsOf) <= fresh
+	return !c.AsOf.IsZero() && now.Sub(c.AsOf) <= fresh && c.ID != "" && len(c.Members) > 0
 }
 
 func (c Cluster) lists(member string) bool {

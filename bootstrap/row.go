@@ -29,8 +29,11 @@ const (
 	Clone          Row = "clone"
 	Twin           Row = "twin"
 	Damaged        Row = "damaged"
+	DiskFull       Row = "disk/full"
+	DiskReadOnly   Row = "disk/read-only"
 	LostQuorum     Row = "lost-quorum"
 	TwoClusters    Row = "two-clusters"
+	SeatSurplus    Row = "seat/surplus"
 	Leave          Row = "leave"
 	Resume         Row = "resume"
 )
@@ -38,6 +41,6 @@ const (
 // Rows lists all of them in the order of the design table.
 func Rows() []Row {
 	return []Row{NoProfile, NoAddress, FoundAgreed, FoundAgreeing, FoundWaiting, FoundTooMany, FoundNever,
-		PlanKnowsMeNot, JoinStandby, JoinSeated, SeatAdd, SeatPromote, SeatStalled, SeatReplace, Restart, Moved,
-		MovedAll, Removed, Reflashed, StaleData, Clone, Twin, Damaged, LostQuorum, TwoClusters, Leave, Resume}
+		PlanKnowsMeNot, JoinStandby, JoinSeated, SeatAdd, SeatPromote, SeatStalled, SeatReplace, SeatSurplus, Restart, Moved,
+		MovedAll, Removed, Reflashed, StaleData, Clone, Twin, Damaged, DiskFull, DiskReadOnly, LostQuorum, TwoClusters, Leave, Resume}
 }

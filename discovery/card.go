@@ -27,9 +27,18 @@ type Card struct {
 	PeerURL   string
 	ClientURL string
 	Healthy   bool // its etcd answers and has a leader
+	Seat      Seat // what it last gave as steward
+	Keys      int  // whether its cluster has keys: 0 not known, 1 none were ever written, 2 some
 	Boards    int  // founding terms of its profile: boards
 	Voters    int  // founding terms of its profile: voters
+	Never     bool // its profile says founding: never
 	Version   string
+}
+
+// Seat is a place in the cluster that was given to one life of one board.
+type Seat struct {
+	Member string `json:"m"` // member ID, hex
+	Life   string `json:"l"`
 }
 
 // wireCard is the JSON form. Its keys are short because 512 bytes is all there is.
@@ -47,8 +56,11 @@ type wireCard struct {
 	PeerURL   string `json:"u,omitempty"`
 	ClientURL string `json:"k,omitempty"`
 	Healthy   bool   `json:"h,omitempty"`
+	Seat      Seat   `json:"t,omitzero"`
+	Keys      int    `json:"e,omitempty"`
 	Boards    int    `json:"B,omitempty"`
 	Voters    int    `json:"V,omitempty"`
+	Never     bool   `json:"N,omitempty"`
 	Version   string `json:"v,omitempty"`
 }
 

@@ -111,7 +111,12 @@ func (j *joiner) run(ctx context.Context) {
 			attempt, fast = 0, fastLater
 		}
 		// A view that has just shrunk is worth an attempt at once; a grown one is not.
-		if due = due || (wasWhole && !whole); due && !whole {
+		switch due = due || (wasWhole && !whole); {
+		case due && whole:
+			// Two fleets that are complete each may be one: somebody must go and look.
+			j.round(ctx, 0)
+			timer.Reset(jitter(slowJoin))
+		case due:
 			j.round(ctx, attempt)
 			timer.Reset(jitter(pause(attempt, fast)))
 			attempt++

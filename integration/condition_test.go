@@ -81,7 +81,8 @@ func TestParseStatusRefusesWhatIsNotOneDocument(t *testing.T) {
 func TestHolds(t *testing.T) {
 	const hold = "09:19:51.871 WRN the data here is of another cluster hint=\"look\" state=stale-data\n"
 	quiet := "09:19:51.240 INF the data of this board and this life is here state=restart\n" +
-		"09:19:51.255 WRN etcd ended by itself crashes=1 exit=start-error from=etcd\n"
+		"09:19:51.255 WRN etcd ended by itself crashes=1 exit=start-error from=etcd\n" +
+		"09:19:51.266 WRN data was set aside; the board goes on as an empty one archive=0001-removed-3666b83f state=removed\n"
 	if got := holds(quiet); len(got) != 0 {
 		t.Errorf("holds in a log without any: %q", got)
 	}

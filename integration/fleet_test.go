@@ -52,6 +52,9 @@ type profile struct {
 	seeds           []string
 	never           bool   // founding: never
 	cidr            string // network.cidr
+	noMDNS          bool
+	replaceAfter    time.Duration // heal.replace_after; 0: never, unlike the profile's default of 10m
+	archiveKeep     int           // heal.archive_keep; 0: the default
 }
 
 func (p profile) yaml() []byte {
@@ -63,8 +66,13 @@ func (p profile) yaml() []byte {
 	if p.cidr != "" {
 		fmt.Fprintf(&b, "network:\n  cidr: %s\n", p.cidr)
 	}
+	fmt.Fprintf(&b, "discovery:\n  mdns: %v\n", !p.noMDNS)
 	if len(p.seeds) > 0 {
-		fmt.Fprintf(&b, "discovery:\n  seeds: [%s]\n", strings.Join(p.seeds, ", "))
+		fmt.Fprintf(&b, "  seeds: [%s]\n", strings.Join(p.seeds, ", "))
+	}
+	fmt.Fprintf(&b, "heal:\n  replace_after: %v\n", p.replaceAfter)
+	if p.archiveKeep > 0 {
+		fmt.Fprintf(&b, "  archive_keep: %d\n", p.archiveKeep)
 	}
 	return []byte(b.String())
 }
@@ -153,8 +161,14 @@ func (f *fleet) await(what string, on []*boards.Board, met condition) []status {
 // eventually waits until probe returns nil and prints how long that took.
 func (f *fleet) eventually(what string, probe func(context.Context) error) {
 	f.t.Helper()
+	f.within(what, patience, probe)
+}
+
+// within is eventually for what takes longer by design.
+func (f *fleet) within(what string, limit time.Duration, probe func(context.Context) error) {
+	f.t.Helper()
 	begin := time.Now()
-	ctx, cancel := context.WithTimeout(f.t.Context(), patience)
+	ctx, cancel := context.WithTimeout(f.t.Context(), limit)
 	defer cancel()
 	tick := time.NewTicker(200 * time.Millisecond)
 	defer tick.Stop()
@@ -169,7 +183,7 @@ func (f *fleet) eventually(what string, probe func(context.Context) error) {
 		}
 		select {
 		case <-ctx.Done():
-			f.t.Fatalf("%s: not within %v: %v", what, patience, err)
+			f.t.Fatalf("%s: not within %v: %v", what, limit, err)
 		case <-tick.C:
 		}
 	}
@@ -252,11 +266,22 @@ func (f *fleet) mustNeverHaveHeld(on ...*boards.Board) {
 	}
 }
 
-// holds returns the lines of a log by which a board says that it does nothing more by itself.
+// mustNotHaveHeldSince is mustNeverHaveHeld for what all boards have printed since logged was called.
+func (f *fleet) mustNotHaveHeldSince(logged []int) {
+	f.t.Helper()
+	for i, text := range f.logsSince(logged) {
+		if held := holds(text); len(held) > 0 {
+			f.t.Errorf("board %d held:\n%s", i+1, strings.Join(held, ""))
+		}
+	}
+}
+
+// holds returns the lines of a log by which a board says that it does nothing more by itself. What it has set aside it
+// says at level warn too, and goes on.
 func holds(log string) []string {
 	var lines []string
 	for line := range strings.Lines(log) {
-		if strings.Contains(line, " WRN ") && strings.Contains(line, " state=") {
+		if strings.Contains(line, " WRN ") && strings.Contains(line, " state=") && !strings.Contains(line, " archive=") {
 			lines = append(lines, line)
 		}
 	}

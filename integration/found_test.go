@@ -156,12 +156,15 @@ func TestFoundNever_BoardAlone(t *testing.T) {
 
 func TestFoundTooMany_MoreBoardsThanTheProfileAllows(t *testing.T) {
 	f := newFleet(t, 4)
-	// The quorum is max(1, 3/2+1) = 2, the limit 2*2-1 = 3. Three boards that never found gather first, so that the
-	// fourth, which would, meets all of them at once.
-	p := profile{cluster: "crowd", secret: f.newSecret(), boards: 3, voters: 1, never: true, seeds: []string{f.Board(1).Address()}}
-	f.join(p.yaml(), f.pick(1, 2, 3)...)
-	f.await("three boards that never found", f.pick(1, 2, 3), all(seesAlive(3), nothingFounded))
-	p.never = false
+	// The quorum is max(1, 3/2+1) = 2, the limit 2*2-1 = 3. Three boards whose profiles differ, so that none of them
+	// can found with another, gather first: the fourth meets all of them at once.
+	p := profile{cluster: "crowd", secret: f.newSecret(), voters: 1, seeds: []string{f.Board(1).Address()}}
+	for i, b := range f.pick(1, 2, 3) {
+		p.boards = 4 + i
+		f.join(p.yaml(), b)
+	}
+	f.await("three boards that cannot found", f.pick(1, 2, 3), all(seesAlive(3), nothingFounded))
+	p.boards = 3
 	f.join(p.yaml(), f.Board(4))
 
 	tooMany := all(inState("found/too-many"), seesAlive(4), func(views []status) error {

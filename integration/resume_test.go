@@ -65,19 +65,15 @@ func resume(t *testing.T, cut func(*fleet) []*boards.Board) {
 				t.Errorf("board 2 is in state %s", state)
 			}
 			// What is unfinished is set aside, never deleted.
-			if unborn && !born && !strings.HasPrefix(f.must(b, "ls", stateDir+"archive"), "unborn-") {
-				t.Error("the unfinished data directory is not in the archive")
+			if names := archived(b); unborn && !born && !strings.Contains(strings.Join(names, " "), "unborn-") {
+				t.Errorf("the unfinished data directory is not in the archive: %q", names)
 			}
 			f.etcdctl(b, "put", "k", moment.name)
 			f.mustHold(f.Board(1), "k", moment.name)
 			if file := f.boardFile(b); !file.Born || file.Intent.Do != "" {
 				t.Errorf("board.json %+v after the start: want born and no intent", file)
 			}
-			for i, text := range f.logsSince(before) {
-				if held := holds(text); len(held) > 0 {
-					t.Errorf("board %d held:\n%s", i+1, strings.Join(held, ""))
-				}
-			}
+			f.mustNotHaveHeldSince(before)
 		})
 	}
 }

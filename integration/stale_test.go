@@ -10,7 +10,7 @@ import (
 
 // TestTwoClusters_AnOldCardThatWorks has a board on the network that founded a
 // cluster of one with the fleet's own name and secret, as a card from a first
-// trial does. Nobody can tell by itself which of the two is wanted; but the fleet
+// trial does. Both were written to, so nobody can tell by itself which of the two is wanted; but the fleet
 // must live as if the card were not there, and no write may end up on it.
 func TestTwoClusters_AnOldCardThatWorks(t *testing.T) {
 	f := newFleet(t, 5)
@@ -39,6 +39,7 @@ func TestTwoClusters_AnOldCardThatWorks(t *testing.T) {
 		}
 	}
 
+	f.etcdctl(standby, "put", "written", "in the fleet")
 	f.Heal()
 	f.join(p.yaml(), old)
 	speaksOfBoth := func(views []status) error {

@@ -43,13 +43,13 @@ func TestJoinStandby(t *testing.T) {
 	cut := time.Now()
 	ctx, cancel := context.WithDeadline(t.Context(), cut.Add(failover))
 	defer cancel()
-	f.within(ctx, "agent etcdctl put on the standby", func(ctx context.Context) error {
+	f.untilDone(ctx, "agent etcdctl put on the standby", func(ctx context.Context) error {
 		if _, stderr, code := standby.Run(ctx, "etcdctl", "put", "written", "meanwhile"); code != 0 {
 			return errors.New(stderr)
 		}
 		return nil
 	})
-	f.within(ctx, "a put of the client that was there before", func(ctx context.Context) error {
+	f.untilDone(ctx, "a put of the client that was there before", func(ctx context.Context) error {
 		ctx, cancel := context.WithTimeout(ctx, putLimit)
 		defer cancel()
 		_, err := client.Put(ctx, "written", "later")
@@ -63,8 +63,8 @@ func TestJoinStandby(t *testing.T) {
 	f.mustNeverHaveHeld(f.Boards()...)
 }
 
-// within repeats a call until it succeeds or ctx ends.
-func (f *fleet) within(ctx context.Context, what string, call func(context.Context) error) {
+// untilDone repeats a call until it succeeds or ctx ends.
+func (f *fleet) untilDone(ctx context.Context, what string, call func(context.Context) error) {
 	f.t.Helper()
 	begin := time.Now()
 	var err error

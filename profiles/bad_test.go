@@ -29,7 +29,7 @@ func TestBadInput(t *testing.T) {
 		electionWants = "accepted: auto, or at least 5 heartbeats and at most 50s, in whole milliseconds"
 		localWants    = `accepted: a loopback address with a port as in 127.0.0.1:2379, or "off"`
 		seedWants     = `accepted: an address or a name, with or without a port, as in 10.0.0.211, lab.example:7946 or "[fd00::1]:7946"`
-		healWants     = "accepted: a duration of at least 1m as in 10m, or 0 for never"
+		healWants     = "accepted: a duration of at least 10s as in 10m, or 0 for never"
 		topKeys       = "accepted: cluster, secret, secret_file, boards, voters, founding, discovery, network, etcd, heal"
 		fileWants     = "accepted: a readable file with a secret as \"agent profile new\" writes it: mst1- and 48 characters"
 		plain         = "accepted: the value itself"
@@ -182,7 +182,7 @@ func TestBadInput(t *testing.T) {
 		{"local_endpoint for all", head + "etcd:\n  local_endpoint: 0.0.0.0:2379\n", `p.yaml:4: etcd.local_endpoint: "0.0.0.0:2379" is not a loopback address; ` + localWants},
 		{"local_endpoint with port 0", head + "etcd:\n  local_endpoint: 127.0.0.1:0\n", `p.yaml:4: etcd.local_endpoint: "127.0.0.1:0" has port 0; ` + localWants},
 		{"local_endpoint on the peer port", head + "etcd:\n  local_endpoint: 127.0.0.1:2380\n", "p.yaml:4: etcd.local_endpoint: port 2380 is that of etcd.peer_port; accepted: a port that neither gossip nor peers use"},
-		{"replace_after too short", head + "heal:\n  replace_after: 59s\n", `p.yaml:4: heal.replace_after: "59s" is out of range; ` + healWants},
+		{"replace_after too short", head + "heal:\n  replace_after: 9s\n", `p.yaml:4: heal.replace_after: "9s" is out of range; ` + healWants},
 		{"replace_after negative", head + "heal:\n  replace_after: -10m\n", `p.yaml:4: heal.replace_after: "-10m" is out of range; ` + healWants},
 		{"replace_after without unit", head + "heal:\n  replace_after: 10\n", `p.yaml:4: heal.replace_after: "10" has no unit of time; ` + healWants},
 		{"archive_keep too many", head + "heal:\n  archive_keep: 101\n", "p.yaml:4: heal.archive_keep: 101 is out of range; accepted: a whole number from 0 to 100"},

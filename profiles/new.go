@@ -95,10 +95,9 @@ etcd:
   local_endpoint: 127.0.0.1:2379
 
 heal:
-  # A voter unseen for that long is reported, at least 1m. 0: never.
-  # This version reports it and no more: no board takes its seat.
+  # A voter unseen for that long loses its seat to a standby, at least 10s. 0: never.
   replace_after: 10m
-  # How many data directories that were set aside are kept, 0 to 100.
-  # Does nothing yet.
+  # How many data directories that were set aside are kept, 0 to 100. They take
+  # an eighth of the disk at most. Only data of the cluster that works is removed.
   archive_keep: 3
 `

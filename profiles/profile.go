@@ -71,11 +71,10 @@ type Etcd struct {
 	LocalEndpoint netip.AddrPort
 }
 
-// Heal says how far a fleet repairs itself. This version only reports what it
-// sees: no seat changes hands, and no archive is cleared.
+// Heal says how far a fleet repairs itself.
 type Heal struct {
-	ReplaceAfter time.Duration // a voter unseen that long is reported; 0: never
-	ArchiveKeep  int           // data directories set aside that are to be kept, 0 to 100; no effect yet
+	ReplaceAfter time.Duration // a voter unseen that long loses its seat to a standby; 0: never
+	ArchiveKeep  int           // data directories set aside that are kept, 0 to 100
 }
 
 // Fleet tells which fleet a profile is of. It holds no secret and may be shown.

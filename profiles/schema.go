@@ -51,7 +51,7 @@ func schema() []key {
 		}},
 		{name: "etcd", keys: etcdSchema()},
 		{name: "heal", keys: []key{
-			{name: "replace_after", accepted: "a duration of at least 1m as in 10m, or 0 for never", set: setReplaceAfter},
+			{name: "replace_after", accepted: "a duration of at least 10s as in 10m, or 0 for never", set: setReplaceAfter},
 			{name: "archive_keep", accepted: "a whole number from 0 to 100", set: func(p *Profile, v scalar) error {
 				return v.integer(&p.Heal.ArchiveKeep, 0, 100)
 			}},

@@ -127,12 +127,16 @@ func errDuration(text string) error {
 	return fmt.Errorf("%s is not a duration", shown(text))
 }
 
+// shortestAbsence is longer than gossip and raft take to notice a death, and than a
+// slow card stalls.
+const shortestAbsence = 10 * time.Second
+
 func setReplaceAfter(p *Profile, v scalar) error {
 	length, err := time.ParseDuration(v.text)
 	if err != nil {
 		return errDuration(v.text)
 	}
-	if length != 0 && length < time.Minute {
+	if length != 0 && length < shortestAbsence {
 		return fmt.Errorf("%s is out of range", shown(v.text))
 	}
 	p.Heal.ReplaceAfter = length

@@ -18,18 +18,26 @@ import (
 // EventKind is what a child reports about itself.
 type EventKind string
 
-// The events of a child, in this order, each at most once.
+// The events of a child, in this order, each at most once; only progress comes
+// any number of times.
 const (
-	EventStarted EventKind = "started" // peers are served and the IDs are known; no quorum yet
-	EventReady   EventKind = "ready"   // there is a leader and a quorum: clients are served
-	EventStopped EventKind = "stopped" // it has ended; always the last one
+	EventStarted  EventKind = "started"  // peers are served and the IDs are known; no quorum yet
+	EventReady    EventKind = "ready"    // there is a leader and a quorum: clients are served
+	EventProgress EventKind = "progress" // the member leads, and what it sees of the others has changed
+	EventStopped  EventKind = "stopped"  // it has ended; always the last one
 )
+
+// eventRoom is how many events a child keeps for a slow reader.
+const eventRoom = 32
 
 // Event is one report of a child.
 type Event struct {
 	Kind EventKind
 	// MemberID and ClusterID come with started and ready.
 	MemberID, ClusterID string
+	// Progress comes with progress, one for each member, sorted by ID. It is nil
+	// if the member does not lead any more: nothing is known then.
+	Progress []Progress
 	// Why comes with stopped, in words; Child.Exit has it in full.
 	Why string
 }
@@ -91,8 +99,7 @@ func Spawn(argv []string, c Config, log zerolog.Logger, inherit ...*os.File) (*C
 	}
 	ch := &Child{
 		cmd: cmd, stdin: stdin, relay: newRelay(log),
-		// Room for every event that can come, so that nobody has to listen.
-		events: make(chan Event, 3), done: make(chan struct{}),
+		events: make(chan Event, eventRoom), done: make(chan struct{}),
 	}
 	go ch.own(stdout, stderr)
 	// It is far smaller than a pipe's buffer. If the child is dead already, its
@@ -116,7 +123,7 @@ func (c *Child) own(stdout, stderr io.Reader) {
 	c.exit = exitOf(c.cmd.ProcessState, c.ordered, crashed, words)
 	exit := c.exit
 	c.mu.Unlock()
-	c.events <- Event{Kind: EventStopped, Why: exit.String()}
+	c.push(Event{Kind: EventStopped, Why: exit.String()})
 	close(c.events)
 	close(c.done)
 }
@@ -133,18 +140,35 @@ func (c *Child) hear(line []byte) {
 		if m.Event == EventReady {
 			c.relay.enter(serving)
 		}
-		// The last place is for stopped: a child that repeats itself must not
-		// make own wait for a reader.
-		if len(c.events) < cap(c.events)-1 {
-			c.events <- Event{Kind: m.Event, MemberID: m.Member, ClusterID: m.Cluster}
-		}
+		c.push(Event{Kind: m.Event, MemberID: m.Member, ClusterID: m.Cluster})
+	case EventProgress:
+		c.push(Event{Kind: m.Event, Progress: m.Progress})
 	case EventStopped:
 		c.relay.final(m.Why)
 	}
 }
 
-// Events has room for all events, so a child never waits for its reader; it is
-// closed after EventStopped.
+// push keeps an event for the reader and never waits for it: a child that talks
+// must not stand still because nobody listens. It has one caller at a time, the
+// reader of standard output and then own.
+func (c *Child) push(e Event) {
+	for {
+		select {
+		case c.events <- e:
+			return
+		default:
+		}
+		// The newest says how things are, so the oldest goes.
+		select {
+		case <-c.events:
+		default:
+		}
+	}
+}
+
+// Events are the child's; the channel is closed after EventStopped. A child never
+// waits for its reader: of more than 32 events that nobody has taken the oldest
+// are lost.
 func (c *Child) Events() <-chan Event { return c.events }
 
 // Done is closed when the child has ended and Exit is known.
@@ -190,21 +214,36 @@ func (c *Child) Stop(ctx context.Context) error {
 	return fmt.Errorf("stop etcd: killed: %w", context.Cause(ctx))
 }
 
+// Kill ends the child at once, without handing over its leadership, and waits for
+// that: for a board whose address is gone, which reaches no one to hand over to.
+// The log on disk is safe at any moment.
+func (c *Child) Kill() {
+	c.relay.enter(ending)
+	// Its only error is that the child has ended already.
+	_ = c.cmd.Process.Kill()
+	<-c.done
+}
+
 // childEnv removes what would change the child: etcd reads ETCD_ variables,
 // its peer transport takes proxies from the environment, and the service
-// manager's channel belongs to the parent alone.
+// manager's channel belongs to the parent alone. It lets the child listen by plain
+// TCP: Go listens by Multipath TCP where it can (net.ListenConfig), whose sockets do
+// not take the limit on silence.
 func childEnv(environ []string) []string {
 	var env []string
+	debug := "GODEBUG=multipathtcp=0"
 	for _, v := range environ {
-		name, _, _ := strings.Cut(v, "=")
+		name, value, _ := strings.Cut(v, "=")
 		switch upper := strings.ToUpper(name); {
 		case strings.HasPrefix(name, "ETCD_"),
 			upper == "HTTP_PROXY", upper == "HTTPS_PROXY", upper == "ALL_PROXY",
 			name == "NOTIFY_SOCKET",
 			strings.HasPrefix(name, "WATCHDOG_"), strings.HasPrefix(name, "LISTEN_"):
+		case name == "GODEBUG" && value != "":
+			debug += "," + value
 		default:
 			env = append(env, v)
 		}
 	}
-	return env
+	return append(env, debug)
 }

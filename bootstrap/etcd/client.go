@@ -160,11 +160,18 @@ func (c *Client) Status(ctx context.Context, endpoint string) (Status, error) {
 // started (etcd v3.7.3 server/etcdserver/api/etcdhttp/peer.go). It waits up to
 // 2 s or until ctx ends; an error means that nothing is known.
 func Probe(ctx context.Context, peerURL string, files TLSFiles) (cluster string, err error) {
+	cluster, _, err = askPeer(ctx, peerURL, files)
+	return cluster, err
+}
+
+// askPeer asks for the member list too, as JSON: it is what that one server has
+// heard of.
+func askPeer(ctx context.Context, peerURL string, files TLSFiles) (cluster string, members []byte, err error) {
 	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
 	defer cancel()
 	t, err := clientTLS(files)
 	if err != nil {
-		return "", err
+		return "", nil, err
 	}
 	// A transport of its own without a proxy: peers are on this network, and an
 	// idle connection would keep two goroutines.
@@ -172,21 +179,22 @@ func Probe(ctx context.Context, peerURL string, files TLSFiles) (cluster string,
 	defer rt.CloseIdleConnections()
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, strings.TrimSuffix(peerURL, "/")+"/members", nil)
 	if err != nil {
-		return "", fmt.Errorf("probe: %w", err)
+		return "", nil, fmt.Errorf("probe: %w", err)
 	}
 	resp, err := rt.RoundTrip(req)
 	if err != nil {
-		return "", fmt.Errorf("probe %s: %w", peerURL, err)
+		return "", nil, fmt.Errorf("probe %s: %w", peerURL, err)
 	}
 	defer resp.Body.Close()
-	if _, err := io.Copy(io.Discard, io.LimitReader(resp.Body, 1<<20)); err != nil {
-		return "", fmt.Errorf("probe %s: %w", peerURL, err)
+	members, err = io.ReadAll(io.LimitReader(resp.Body, 1<<20))
+	if err != nil {
+		return "", nil, fmt.Errorf("probe %s: %w", peerURL, err)
 	}
 	id, err := strconv.ParseUint(resp.Header.Get("X-Etcd-Cluster-ID"), 16, 64)
 	if err != nil {
-		return "", fmt.Errorf("probe %s: not an etcd peer port (status %d)", peerURL, resp.StatusCode)
+		return "", nil, fmt.Errorf("probe %s: not an etcd peer port (status %d)", peerURL, resp.StatusCode)
 	}
-	return bootstrap.FormatID(id), nil
+	return bootstrap.FormatID(id), members, nil
 }
 
 func clientTLS(f TLSFiles) (*tls.Config, error) {

@@ -20,6 +20,10 @@ type Config struct {
 	// are: their hosts must be IP addresses of this board.
 	PeerURL   string `json:"peer_url"`
 	ClientURL string `json:"client_url"`
+	// ListenPeerURL is where peers are listened for if that is not PeerURL: a
+	// founder that moved before its first start must found as the member that was
+	// agreed on, whose ID is made from PeerURL.
+	ListenPeerURL string `json:"listen_peer_url,omitempty"`
 
 	// InitialCluster ("name=url,name=url"), Token and State ("new" or
 	// "existing") found or join a cluster. All of them are empty for a restart:
@@ -30,9 +34,9 @@ type Config struct {
 
 	// WantMember and WantCluster are the IDs, in hexadecimal, that were computed
 	// beforehand; empty means that there is nothing to compare with. A child
-	// whose IDs differ ends with [CodeForeignIDs]: before it listens where they
-	// are known beforehand (a data directory, or State "new"), else as soon as
-	// they are.
+	// whose IDs differ ends with [CodeForeignIDs]: before it writes anything where
+	// they can be known beforehand (a data directory, State "new", or a member of
+	// the cluster to join that answers), else as soon as they are.
 	WantMember  string `json:"want_member,omitempty"`
 	WantCluster string `json:"want_cluster,omitempty"`
 

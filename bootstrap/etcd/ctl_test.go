@@ -72,7 +72,7 @@ func TestCtl(t *testing.T) {
 
 func TestConfigJSON(t *testing.T) {
 	c := Config{
-		Name: "n", Dir: "d", PeerURL: "p", ClientURL: "c", InitialCluster: "i", Token: "t", State: "new",
+		Name: "n", Dir: "d", PeerURL: "p", ListenPeerURL: "l", ClientURL: "c", InitialCluster: "i", Token: "t", State: "new",
 		WantMember: "1", WantCluster: "2", CA: "ca", Cert: "ce", Key: "k", QuotaBytes: 1,
 		Heartbeat: 250 * time.Millisecond, Election: 2500 * time.Millisecond, MemoryLimit: 2, LogLevel: "warn",
 	}
@@ -100,9 +100,9 @@ func TestConfigJSON(t *testing.T) {
 func TestChildEnv(t *testing.T) {
 	got := childEnv([]string{
 		"PATH=/bin", "ETCD_NAME=x", "ETCDCTL_API=3", "HTTP_PROXY=x", "http_proxy=x", "HTTPS_PROXY=x", "https_proxy=x",
-		"all_proxy=x", "NOTIFY_SOCKET=x", "WATCHDOG_USEC=1", "WATCHDOG_PID=1", "LISTEN_FDS=1", "HOME=/",
+		"all_proxy=x", "NOTIFY_SOCKET=x", "WATCHDOG_USEC=1", "WATCHDOG_PID=1", "LISTEN_FDS=1", "HOME=/", "GODEBUG=gctrace=1",
 	})
-	if want := []string{"PATH=/bin", "ETCDCTL_API=3", "HOME=/"}; !slices.Equal(got, want) {
+	if want := []string{"PATH=/bin", "ETCDCTL_API=3", "HOME=/", "GODEBUG=multipathtcp=0,gctrace=1"}; !slices.Equal(got, want) {
 		t.Errorf("%v, want %v", got, want)
 	}
 }

@@ -8,7 +8,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
-	"strconv"
+	"reflect"
 	"strings"
 	"syscall"
 	"testing"
@@ -33,7 +33,7 @@ func TestKilled(t *testing.T) {
 		t.Errorf("exit %+v", e)
 	}
 	ch = spawn(t, restarted(c))
-	if again := next(t, ch, EventStarted); again != first {
+	if again := next(t, ch, EventStarted); !reflect.DeepEqual(again, first) {
 		t.Errorf("IDs were %+v, are %+v", first, again)
 	}
 	next(t, ch, EventReady)
@@ -71,16 +71,20 @@ func TestStartErrors(t *testing.T) {
 	for name, row := range map[string]struct {
 		c     Config
 		words string
+		cause Cause
 	}{
-		"port busy":            {busy, "address already in use"},
-		"nobody to join":       {alone, "cannot fetch cluster info"},
-		"no url":               {noURL, "peer url"},
-		"periods do not match": {with(members(t, 1, TLSFiles{})[0], func(c *Config) { c.Heartbeat = time.Second }), "election"},
+		"port busy":            {busy, "address already in use", CausePort},
+		"nobody to join":       {alone, "cannot fetch cluster info", CauseNone},
+		"no url":               {noURL, "peer url", CauseNone},
+		"periods do not match": {with(members(t, 1, TLSFiles{})[0], func(c *Config) { c.Heartbeat = time.Second }), "election", CauseNone},
 	} {
 		ch := spawn(t, row.c)
 		e := ended(t, ch)
 		if e.Kind != ExitStartError || e.Code != CodeStartError || !strings.Contains(e.LastWords, row.words) {
 			t.Errorf("%s: ended as %v, want words with %q", name, e, row.words)
+		}
+		if e.Cause() != row.cause {
+			t.Errorf("%s: cause %v of %v", name, e.Cause(), e)
 		}
 	}
 }
@@ -103,8 +107,8 @@ func TestDamagedDatabase(t *testing.T) {
 	db := filepath.Join(c.Dir, "member", "snap", "db")
 	overwrite(t, db, 0, make([]byte, 8192)) // both headers
 	ch = spawn(t, restarted(c))
-	if e := ended(t, ch); e.Kind != ExitPanic || e.LastWords == "" {
-		t.Errorf("ended as %v", e)
+	if e := ended(t, ch); e.Kind != ExitPanic || e.Cause() != CauseDamaged {
+		t.Errorf("ended as %v, cause %v", e, e.Cause())
 	}
 	if d, err := Inspect(c.Dir); err != nil || d.State != DataDamaged {
 		t.Errorf("inspect: %+v, %v", d, err)
@@ -128,25 +132,20 @@ func overwrite(t *testing.T, path string, at int64, b []byte) {
 func TestRemoved(t *testing.T) {
 	cs := members(t, 3, TLSFiles{})
 	children, ready := spawnAll(t, cs)
-	cli, err := clientv3.New(clientv3.Config{Endpoints: []string{cs[0].ClientURL}, Logger: zap.NewNop()})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer cli.Close()
-	id, err := strconv.ParseUint(ready[2].MemberID, 16, 64)
-	if err != nil {
-		t.Fatal(err)
-	}
+	c := dial(t, cs[0])
 	eventually(t, "the cluster lets a member be removed", func() bool {
 		// It counts as unhealthy until its connections are 5 s old.
-		_, err := cli.MemberRemove(t.Context(), id)
+		err := c.Remove(t.Context(), ready[2].MemberID)
+		if err != nil && !errors.Is(err, ErrUnhealthy) {
+			t.Fatal(err)
+		}
 		return err == nil
 	})
-	if e := ended(t, children[2]); e.Kind != ExitStopped {
+	if e := ended(t, children[2]); e.Kind != ExitStopped || e.Cause() != CauseRemoved {
 		t.Errorf("removed while running: ended as %v", e)
 	}
 	ch := spawn(t, restarted(cs[2]))
-	if e := ended(t, ch); e.Kind != ExitStopped {
+	if e := ended(t, ch); e.Kind != ExitStopped || e.Cause() != CauseRemoved {
 		t.Errorf("removed and restarted: ended as %v", e)
 	}
 }
@@ -200,7 +199,7 @@ func TestDiverged(t *testing.T) {
 		t.Fatal(changed, err)
 	}
 	ch := spawn(t, restarted(cs[2]))
-	if e := ended(t, ch); e.Kind != ExitDiverged || !strings.Contains(e.LastWords, "inconsistency") {
+	if e := ended(t, ch); e.Kind != ExitDiverged || e.Cause() != CauseDiverged || !strings.Contains(e.LastWords, "inconsistency") {
 		t.Errorf("ended as %v", e)
 	}
 }

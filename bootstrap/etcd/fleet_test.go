@@ -158,18 +158,25 @@ func spawn(t *testing.T, c Config) *Child {
 	return ch
 }
 
-// next waits for an event of a child that must be of this kind.
+// next waits for an event of a child that must be of this kind. Progress, which
+// comes when it likes, is passed over unless it is waited for.
 func next(t *testing.T, ch *Child, kind EventKind) Event {
 	t.Helper()
-	select {
-	case e := <-ch.Events():
-		if e.Kind != kind {
-			t.Fatalf("event %q (%s), want %q", e.Kind, e.Why, kind)
+	over := time.After(bound)
+	for {
+		select {
+		case e := <-ch.Events():
+			if e.Kind == EventProgress && kind != EventProgress {
+				continue
+			}
+			if e.Kind != kind {
+				t.Fatalf("event %q (%s), want %q", e.Kind, e.Why, kind)
+			}
+			return e
+		case <-over:
+			t.Fatalf("no event %q", kind)
+			return Event{}
 		}
-		return e
-	case <-time.After(bound):
-		t.Fatalf("no event %q", kind)
-		return Event{}
 	}
 }
 

@@ -1,6 +1,7 @@
 package etcd
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -26,10 +27,11 @@ const stopLimit = 2 * time.Second
 
 // message is one line of the child's standard output.
 type message struct {
-	Event   EventKind `json:"event"`
-	Member  string    `json:"member,omitempty"`
-	Cluster string    `json:"cluster,omitempty"`
-	Why     string    `json:"why,omitempty"`
+	Event    EventKind  `json:"event"`
+	Member   string     `json:"member,omitempty"`
+	Cluster  string     `json:"cluster,omitempty"`
+	Progress []Progress `json:"progress,omitempty"`
+	Why      string     `json:"why,omitempty"`
 }
 
 // reporter writes messages; etcd's goroutines use it too, from the fatal hooks.
@@ -108,13 +110,18 @@ func run(ctx context.Context, c Config, r *reporter, lg *zap.Logger) int {
 	}
 
 	type result struct {
-		e   *embed.Etcd
-		err error
+		e       *embed.Etcd
+		err     error
+		foreign string
 	}
 	began := make(chan result, 1)
 	go func() {
+		if why := listedAsAnother(ctx, c, seen); why != "" {
+			began <- result{foreign: why}
+			return
+		}
 		e, err := embed.StartEtcd(cfg)
-		began <- result{e, err}
+		began <- result{e: e, err: err}
 	}()
 	var e *embed.Etcd
 	select {
@@ -123,6 +130,9 @@ func run(ctx context.Context, c Config, r *reporter, lg *zap.Logger) int {
 		// database. Leaving now is a power cut to etcd, and those are survived.
 		return r.end(CodeOrdered, "stopped while starting")
 	case b := <-began:
+		if b.foreign != "" {
+			return r.end(CodeForeignIDs, b.foreign)
+		}
 		if b.err != nil {
 			return r.end(CodeStartError, b.err.Error())
 		}
@@ -131,6 +141,9 @@ func run(ctx context.Context, c Config, r *reporter, lg *zap.Logger) int {
 	member, cluster := e.Server.MemberID().String(), e.Server.Cluster().ID().String()
 	if why := foreign(c, member, cluster); why != "" {
 		return r.end(CodeForeignIDs, why)
+	}
+	if err := limitSilence(cmp.Or(c.ListenPeerURL, c.PeerURL), time.Duration(e.Config().ElectionMs)*time.Millisecond); err != nil {
+		lg.Warn("peers that fall silent are noticed late", zap.Error(err))
 	}
 	r.say(message{Event: EventStarted, Member: member, Cluster: cluster})
 	var intact <-chan error
@@ -162,6 +175,9 @@ func attend(ctx context.Context, e *embed.Etcd, r *reporter, lg *zap.Logger, int
 		case <-readyc:
 			readyc, stop = nil, e.Server.Stop
 			r.say(ready)
+			// It ends with the order to stop or with the server. Nobody waits for
+			// it: the process ends at once, and must not hang because it does.
+			go watchProgress(ctx, e.Server, time.Duration(e.Config().ElectionMs)*time.Millisecond, r)
 		case <-ctx.Done():
 			if !within(stopLimit, stop) {
 				lg.Warn("ordered stop took too long, left without it", zap.Duration("limit", stopLimit))

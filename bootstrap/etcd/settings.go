@@ -132,11 +132,17 @@ func setURLs(e *embed.Config, c Config) error {
 	if err != nil {
 		return fmt.Errorf("peer url: %w", err)
 	}
+	listen := peer
+	if c.ListenPeerURL != "" {
+		if listen, err = url.Parse(c.ListenPeerURL); err != nil {
+			return fmt.Errorf("peer url to listen at: %w", err)
+		}
+	}
 	client, err := url.Parse(c.ClientURL)
 	if err != nil {
 		return fmt.Errorf("client url: %w", err)
 	}
-	e.ListenPeerUrls, e.AdvertisePeerUrls = []url.URL{*peer}, []url.URL{*peer}
+	e.ListenPeerUrls, e.AdvertisePeerUrls = []url.URL{*listen}, []url.URL{*peer}
 	e.ListenClientUrls, e.AdvertiseClientUrls = []url.URL{*client}, []url.URL{*client}
 	return nil
 }

@@ -29,6 +29,10 @@ type app struct {
 	etcdctl      func(presets, args []string)
 	installed    func(context.Context) (bool, error)
 	enableStart  func(ctx context.Context, renew bool) error
+	serves       func(ctx context.Context, socket string) (bool, error)
+	disable      func(context.Context) (bool, error)
+	enable       func(context.Context) error
+	stopService  func() error
 	underJournal func() bool
 
 	global  globals
@@ -47,6 +51,10 @@ func newApp(environ []string, stdin io.Reader, stdout, stderr io.Writer) *app {
 		etcdctl:      runEtcdctl,
 		installed:    systemd.Installed,
 		enableStart:  systemd.EnableAndStart,
+		serves:       systemd.Serves,
+		disable:      systemd.Disable,
+		enable:       systemd.Enable,
+		stopService:  systemd.Stop,
 		underJournal: systemd.UnderJournal,
 	}
 }

@@ -116,6 +116,9 @@ func (f *failure) classify(err error) {
 	case errors.Is(err, agent.ErrSecondAgent):
 		f.code = exitRefused
 		f.hint = `stop the other agent first, or give this one its own --state-dir and --run-dir`
+	case errors.Is(err, agent.ErrUnsafe):
+		f.code = exitRefused
+		f.hint = `this order changed nothing; "agent explain" and "agent members" tell more`
 	case errors.Is(err, agent.ErrNoIdentity):
 		f.hint = "give the board one with --identity"
 		f.err = errors.New(strings.ReplaceAll(err.Error(), "; "+f.hint, ""))

@@ -68,3 +68,41 @@ func unknowns() agent.Status {
 	s.Boards = []agent.BoardSeen{{ID: "8f3a000000000002", Name: "machine-2", Alive: true}}
 	return s
 }
+
+// leaving is a voter that carries out the order to leave.
+func leaving() agent.Status {
+	s := healthy()
+	s.Board.State, s.Board.Why, s.Board.Since = "leave", "this board leaves; its member is removed", testNow
+	return s
+}
+
+// stuck is one that began to leave and can't go on.
+func stuck() agent.Status {
+	s := leaving()
+	s.Board.Why = "this board was asked to leave and cannot yet: machine-2 is not healthy"
+	s.Board.WaitsFor, s.Board.Hint = []string{"cluster"}, "switch on the other voters"
+	return s
+}
+
+// gone is a board that has left.
+func gone() agent.Status {
+	s := leaving()
+	s.Board.Role, s.Board.Life = "none", "2222"
+	s.Board.Why = "this board has left the cluster as it was asked to, and takes no seat"
+	s.Board.WaitsFor, s.Board.Hint = []string{"agent join"}, "to have it back, run `agent join` with the profile"
+	return s
+}
+
+// damaged is a board that holds because of its data.
+func damaged() agent.Status {
+	s := quorumLost()
+	s.Board.Role, s.Board.State, s.Board.Why = "none", "damaged", "the data directory is damaged: a record of the log is torn"
+	return s
+}
+
+// emptied is a board whose data was set aside.
+func emptied() agent.Status {
+	s := healthy()
+	s.Board.Role, s.Board.State, s.Board.Why, s.Board.Life = "standby", "join/standby", "all seats are taken", "2222"
+	return s
+}

@@ -115,7 +115,7 @@ func (a *app) joinHere(ctx context.Context, config agent.Config, exitWithStdin b
 		})
 	}
 	beside.Go(func() {
-		a.follow(ctx, a.progressLines(), func(agent.Status) bool { return false })
+		a.follow(ctx, "", a.progressLines(), nil)
 	})
 	return a.daemon(ctx, config)
 }
@@ -136,13 +136,19 @@ func (a *app) serviceThere(ctx context.Context) error {
 
 // joinService starts the service and waits until the board has its place.
 func (a *app) joinService(ctx context.Context, o joinOptions, changed bool) error {
-	if err := a.enableStart(ctx, changed); err != nil {
+	// A board that has left stays out until its agent is started anew.
+	s, err := a.client().Status(ctx)
+	again := err == nil && hasLeft(s)
+	if err := a.enableStart(ctx, changed || again); err != nil {
 		return fmt.Errorf("start the service: %w", err)
 	}
 	say := a.progressLines()
-	if changed {
+	switch {
+	case changed:
 		say("the profile is in place and the service runs")
-	} else {
+	case again:
+		say("this board had left; the service was started anew")
+	default:
 		say("the profile was in place already and the service runs")
 	}
 	if o.noWait {
@@ -150,7 +156,7 @@ func (a *app) joinService(ctx context.Context, o joinOptions, changed bool) erro
 	}
 	waiting, cancel := context.WithTimeout(ctx, o.timeout)
 	defer cancel()
-	last := a.follow(waiting, say, placed)
+	last := a.follow(waiting, "", say, placed)
 	switch {
 	case last != nil && placed(*last):
 		return nil
@@ -168,13 +174,18 @@ func stillWaiting(timeout time.Duration, last *agent.Status) *failure {
 		return &failure{code: exitTimeout, err: fmt.Errorf("after %v: the service was started, but its agent does not answer", timeout),
 			hint: `"journalctl -u muster" tells why`}
 	}
-	text := last.Board.Why
-	if len(last.Board.WaitsFor) > 0 {
-		text += " (waits for " + strings.Join(last.Board.WaitsFor, ", ") + ")"
-	}
 	hint := last.Board.Hint
 	if hint == "" {
 		hint = `the service goes on; "agent status --watch" shows how it fares`
 	}
-	return &failure{code: exitTimeout, err: fmt.Errorf("after %v: %s", timeout, text), hint: hint}
+	return &failure{code: exitTimeout, err: fmt.Errorf("after %v: %s", timeout, waitText(*last)), hint: hint}
+}
+
+// waitText says why this board is as it is, and what it waits for.
+func waitText(s agent.Status) string {
+	text := s.Board.Why
+	if len(s.Board.WaitsFor) > 0 {
+		text += " (waits for " + strings.Join(s.Board.WaitsFor, ", ") + ")"
+	}
+	return text
 }

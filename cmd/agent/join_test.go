@@ -113,6 +113,28 @@ func TestJoinAgainChangesNothing(t *testing.T) {
 	}
 }
 
+// The agent of a board that has left looks at nothing until it is started anew,
+// also with the profile that it has.
+func TestJoinBringsABoardBack(t *testing.T) {
+	a := newTestApp(t)
+	f := serveFake(t, a.runDir, &fakeAgent{status: []agent.Status{gone()}})
+	path := writeProfile(t, "lab")
+	if _, err := a.place(filepath.Join(a.runDir, "etc"), filepath.Join(a.runDir, "state"), path); err != nil {
+		t.Fatal(err)
+	}
+	a.installed = func(context.Context) (bool, error) { return true, nil }
+	a.enableStart = func(_ context.Context, renew bool) error {
+		if renew {
+			f.says(emptied())
+		}
+		return nil
+	}
+	code, out, errs := a.do(t, "join", "--profile", path, "--timeout", "20s")
+	if code != exitDone || !strings.Contains(out, "this board had left; the service was started anew") {
+		t.Errorf("exit %d\nstdout: %s\nstderr: %s", code, out, errs)
+	}
+}
+
 func TestJoinInterrupted(t *testing.T) {
 	a := newTestApp(t)
 	serveFake(t, a.runDir, &fakeAgent{status: []agent.Status{founding()}})

@@ -71,6 +71,10 @@ func newTestApp(t *testing.T) *testApp {
 	a.etcdctl = func(_, args []string) { t.Errorf("etcdctl was started: %q", args) }
 	a.installed = func(context.Context) (bool, error) { return false, nil }
 	a.enableStart = func(context.Context, bool) error { t.Error("the service was started"); return nil }
+	a.serves = func(context.Context, string) (bool, error) { return false, nil }
+	a.disable = func(context.Context) (bool, error) { t.Error("the service was disabled"); return false, nil }
+	a.enable = func(context.Context) error { t.Error("the service was enabled"); return nil }
+	a.stopService = func() error { t.Error("the service was stopped"); return nil }
 	a.underJournal = func() bool { return false }
 	return &testApp{app: a, out: out, err: errs, runDir: runDir}
 }
@@ -98,6 +102,11 @@ type fakeAgent struct {
 	status      []agent.Status // the last one stays
 	explanation agent.Explanation
 	access      agent.Access
+
+	refuse  string         // why every order is refused; "" to take it
+	fails   bool           // what comes of an order is not told
+	after   []agent.Status // what status says once an order was taken
+	ordered func(string)   // hears each order; may be nil
 }
 
 func serveFake(t *testing.T, runDir string, f *fakeAgent) *fakeAgent {
@@ -117,6 +126,10 @@ func (f *fakeAgent) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	var document any
+	if r.Method == http.MethodPost {
+		f.order(w, r)
+		return
+	}
 	switch r.URL.Path {
 	case "/v1/status":
 		document = f.status[0]
@@ -132,6 +145,33 @@ func (f *fakeAgent) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	_ = json.NewEncoder(w).Encode(document)
+}
+
+// says changes what status says from now on.
+func (f *fakeAgent) says(s ...agent.Status) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.status = s
+}
+
+// order takes or refuses an order as the real agent does.
+func (f *fakeAgent) order(w http.ResponseWriter, r *http.Request) {
+	what, ok := strings.CutPrefix(r.URL.Path, "/v1/")
+	if !ok || what != "leave" && what != "yield" {
+		http.NotFound(w, r)
+		return
+	}
+	if f.ordered != nil {
+		f.ordered(what)
+	}
+	switch {
+	case f.refuse != "":
+		http.Error(w, f.refuse, http.StatusConflict)
+	case f.fails:
+		http.Error(w, "context canceled", http.StatusServiceUnavailable)
+	case f.after != nil:
+		f.status = f.after
+	}
 }
 
 // golden compares with testdata/name, or writes it with -update.

@@ -9,14 +9,23 @@ import (
 )
 
 // pollEvery is how often a verb that waits asks the agent, and pollPlaced how
-// often once the board has its place: each status costs the cluster a read.
+// often one that only looks on asks once the board has its place: each status
+// costs the cluster a read.
 const (
 	pollEvery  = 200 * time.Millisecond
 	pollPlaced = 5 * time.Second
 )
 
-// placed tells whether the board has its place in a cluster that has quorum.
+// stateLeave is the row of the design table in which a board leaves, and stays
+// once it has left.
+const stateLeave = "leave"
+
+// placed tells whether the board has its place in a cluster that has quorum. One
+// that is about to give it up has none.
 func placed(s agent.Status) bool {
+	if s.Board.State == stateLeave {
+		return false
+	}
 	switch s.Board.Role {
 	case "voter", "learner", "standby":
 		return s.Cluster.Quorum != nil && *s.Cluster.Quorum
@@ -72,12 +81,12 @@ func seatCount(s agent.Status) string {
 }
 
 // follow asks the agent again and again, and calls say with an owner's words
-// whenever they change, until done says so or ctx ends. It returns the last
-// status that was read; nil if the agent never answered.
-func (a *app) follow(ctx context.Context, say func(string), done func(agent.Status) bool) *agent.Status {
+// whenever they are others than said, the last that were shown, until done says
+// so or ctx ends; with done nil, until ctx ends. It returns the last status that
+// was read; nil if the agent never answered.
+func (a *app) follow(ctx context.Context, said string, say func(string), done func(agent.Status) bool) *agent.Status {
 	client := a.client()
 	var last *agent.Status
-	said := ""
 	for {
 		pause := pollEvery
 		if s, err := client.Status(ctx); err == nil {
@@ -86,10 +95,10 @@ func (a *app) follow(ctx context.Context, say func(string), done func(agent.Stat
 				say(text)
 				said = text
 			}
-			if done(s) {
+			switch {
+			case done != nil && done(s):
 				return last
-			}
-			if placed(s) {
+			case done == nil && placed(s):
 				pause = pollPlaced
 			}
 		}

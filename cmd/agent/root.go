@@ -67,8 +67,8 @@ it one. Make a profile once, take it to every board, join.`,
 	)
 	root.SetHelpCommand(a.helpVerb())
 	root.AddCommand(
-		a.joinVerb(), a.statusVerb(), a.membersVerb(), a.demoVerb(),
-		a.explainVerb(), a.runVerb(), a.versionVerb(), a.completionVerb(),
+		a.joinVerb(), a.statusVerb(), a.membersVerb(), a.leaveVerb(), a.demoVerb(),
+		a.explainVerb(), a.yieldVerb(), a.runVerb(), a.versionVerb(), a.completionVerb(),
 		a.profileVerb(),
 		a.etcdctlVerb(), a.envVerb(), a.etcdVerb(),
 	)

@@ -34,6 +34,11 @@ func TestWrongUsage(t *testing.T) {
 		{"join --profile x --foreground --no-wait", `agent: join: --foreground and --no-wait exclude each other`, `leave`},
 		{"join --profile x --name a", `agent: join: --name needs --foreground`, `--foreground`},
 		{"join --profile /does/not/exist", `agent: join: read profile: stat /does/not/exist: no such file or directory`, `"agent profile new"`},
+		{"leave", `agent: leave: this is no terminal on which to confirm it`, `add --yes`},
+		{"leave lab --yes", `agent: leave: takes no argument, got "lab"`, `"agent leave --help"`},
+		{"leave --yes --timeout 0s", `agent: leave: --timeout 0s: must be above 0`, `5m`},
+		{"yield", `agent: yield: this is no terminal on which to confirm it`, `add --yes`},
+		{"yield --yes --timeout -1s", `agent: yield: --timeout -1s: must be above 0`, `5m`},
 		{"join --foreground --profile x --address 10.0.0", `agent: join: --address 10.0.0: not an address that others could reach`, `IP address`},
 		{"run --address 0.0.0.0", `agent: run: --address 0.0.0.0: not an address that others could reach`, `IP address`},
 		{"run --address 10.0.0.1 --interface eth0", `agent: run: --address and --interface exclude each other`, `leave`},
@@ -114,6 +119,7 @@ func TestExitCodes(t *testing.T) {
 		{fmt.Errorf("%w (%w)", agent.ErrNoAgent, fs.ErrPermission), exitNoAgent, "_muster"},
 		{fmt.Errorf("run: %w", agent.ErrSecondAgent), exitRefused, "stop the other agent"},
 		{&agent.ForeignFleetError{Has: profiles.Fleet{Cluster: "barn"}, Wants: profiles.Fleet{Cluster: "lab"}}, exitRefused, "empty state directory"},
+		{fmt.Errorf("%w: this board is the only voter", agent.ErrUnsafe), exitRefused, "changed nothing"},
 		{&failure{code: exitTimeout, err: errors.New("late"), hint: "wait"}, exitTimeout, "wait"},
 	} {
 		a := newTestApp(t)
@@ -166,7 +172,7 @@ func TestErrorsAreOneLine(t *testing.T) {
 }
 
 func TestNoAgent(t *testing.T) {
-	for _, verb := range []string{"status", "status -o json", "status --watch", "members", "explain", "env", "etcdctl get a"} {
+	for _, verb := range []string{"status", "status -o json", "status --watch", "members", "explain", "env", "etcdctl get a", "leave --yes", "yield --yes"} {
 		code, out, errs := newTestApp(t).do(t, strings.Fields(verb)...)
 		if code != exitNoAgent || out != "" || !strings.Contains(errs, "no agent answers on this board") || !strings.Contains(errs, "  hint: ") {
 			t.Errorf("%s: exit %d, stdout %q, stderr %q", verb, code, out, errs)
@@ -175,7 +181,8 @@ func TestNoAgent(t *testing.T) {
 }
 
 func TestHelp(t *testing.T) {
-	for name, args := range map[string][]string{"help.txt": {"--help"}, "help-join.txt": {"help", "join"}, "help-profile.txt": {"profile"}} {
+	for name, args := range map[string][]string{"help.txt": {"--help"}, "help-join.txt": {"help", "join"}, "help-profile.txt": {"profile"},
+		"help-leave.txt": {"leave", "--help"}, "help-yield.txt": {"yield", "--help"}} {
 		code, out, errs := newTestApp(t).do(t, args...)
 		if code != exitDone || errs != "" {
 			t.Errorf("%q: exit %d, stderr %q", args, code, errs)

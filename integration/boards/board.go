@@ -17,8 +17,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// boot makes a machine out of a process: $1 the board's directory, $2 its host name, $3 programs or "". It is PID 1
-// of the board. It reaps the orphans (dash does so in wait) and ends when its standard input does, i.e. with the
+// boot makes a machine out of a process: $1 the board's directory, $2 its host name, $3 programs or "", $4 the image
+// of a disk for the state directory or "". It is PID 1 of the board. It reaps the orphans (dash does so in wait) and ends when its standard input does, i.e. with the
 // test process, and with it the kernel ends everything else on the board.
 //
 // The overlay on /etc is no luxury: a DHCP client on a board with the host's /etc empties the host's resolv.conf.
@@ -27,6 +27,8 @@ const boot = `set -e
 mount -t overlay overlay -o lowerdir=/etc,upperdir="$1/etc",workdir="$1/work" /etc
 mount --bind "$1/lib" /var/lib
 [ -z "$3" ] || mount --bind "$3" /usr/local/bin
+[ -z "$4" ] || mount --bind "$1" "$1" # the image is open for writing, which the root may not be below
+[ -z "$4" ] || mount -o loop,errors=remount-ro "$4" ` + stateDir + `
 mount -o remount,bind,ro /
 mount -t tmpfs -o mode=755 tmpfs /run
 [ ! -d /boot ] || mount -t tmpfs tmpfs /boot
@@ -54,7 +56,7 @@ func confined(ctx context.Context, name string, args ...string) *exec.Cmd {
 // power or its disk.
 type Board struct {
 	Index    int    // from 1
-	Hostname string // as set at New
+	Hostname string // as set at New, and by InsertCard
 	MAC      string // of eth0, stable
 
 	lab      *Lab
@@ -63,6 +65,7 @@ type Board struct {
 
 	mu       sync.Mutex
 	address  netip.Prefix
+	disk     string // image of the state directory's own file system, "": it has none
 	scrapped bool
 	power    *power     // nil: off
 	running  []*Process // all that was started since power came on
@@ -135,7 +138,7 @@ func (b *Board) powerOn() error {
 	}
 	cmd := confined(context.Background(), "ip", "netns", "exec", b.lab.namespace(b.Index),
 		"unshare", "--mount", "--uts", "--ipc", "--pid", "--fork", "--kill-child", "--mount-proc",
-		"sh", "-c", boot, "boot", b.dir, b.Hostname, b.programs)
+		"sh", "-c", boot, "boot", b.dir, b.Hostname, b.programs, b.disk)
 	var stderr strings.Builder
 	cmd.Stderr = &stderr
 	cord, err := cmd.StdinPipe()
@@ -217,11 +220,9 @@ func (b *Board) init() int {
 // machine-id), its host name and other files in /etc stay.
 func (b *Board) Wipe() {
 	b.lab.t.Helper()
-	if b.On() {
-		b.lab.t.Fatalf("board %d: wiped while it is on", b.Index)
-	}
+	b.mustBeOff("wiped")
 	lib := filepath.Join(b.dir, "lib")
-	err := errors.Join(os.RemoveAll(lib), os.Mkdir(lib, 0o755), os.RemoveAll(filepath.Join(b.dir, "etc", "muster")), b.hideHostProfile())
+	err := errors.Join(os.RemoveAll(lib), os.Mkdir(lib, 0o755), os.RemoveAll(filepath.Join(b.dir, "etc", "muster")), b.hideHostProfile(), b.format())
 	if err != nil {
 		b.lab.t.Fatal(err)
 	}
@@ -235,6 +236,9 @@ func (b *Board) path(name string) (string, error) {
 	}
 	if rest, ok := strings.CutPrefix(name, "/etc/"); ok {
 		return filepath.Join(b.dir, "etc", rest), nil
+	}
+	if b.disk != "" && strings.HasPrefix(name, stateDir) {
+		return "", fmt.Errorf("board %d is off, and %s lies on a disk of its own", b.Index, name)
 	}
 	if rest, ok := strings.CutPrefix(name, "/var/lib/"); ok {
 		return filepath.Join(b.dir, "lib", rest), nil

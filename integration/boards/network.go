@@ -10,6 +10,7 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -146,39 +147,34 @@ func (b *Board) cable(state string) {
 	}
 }
 
-// SetAddress replaces the board's IPv4 address, if it has one, by prefix, e.g. 10.77.3.4/16, and sets the default
-// route again, which the kernel removes with the last address. It works on a board without power too.
-func (b *Board) SetAddress(prefix netip.Prefix) {
+// Flap pulls the board's cable and puts it back again and again, every so often, until span is over. It ends plugged.
+func (b *Board) Flap(span, every time.Duration) {
 	b.lab.t.Helper()
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	var lines []string
-	if b.address.IsValid() {
-		lines = append(lines, fmt.Sprintf("addr del %s dev eth0", b.address))
+	tick := time.NewTicker(every)
+	defer tick.Stop()
+	for end := time.Now().Add(span); time.Now().Before(end); {
+		b.Unplug()
+		<-tick.C
+		b.Plug()
+		<-tick.C
 	}
-	lines = append(lines, fmt.Sprintf("addr add %s dev eth0", prefix), "route replace default via "+gateway)
-	if err := ipBatch(b.lab.namespace(b.Index), lines...); err != nil {
-		b.lab.t.Fatal(err)
-	}
-	b.address = prefix
-}
-
-// DropAddresses takes all addresses from eth0, IPv6 and link-local ones too, as with a DHCP server that does not
-// answer. SetAddress gives it one again.
-func (b *Board) DropAddresses() {
-	b.lab.t.Helper()
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if err := ipBatch(b.lab.namespace(b.Index), "addr flush dev eth0"); err != nil {
-		b.lab.t.Fatal(err)
-	}
-	b.address = netip.Prefix{}
 }
 
 // InNetwork calls f on a thread that is in the board's network namespace. A socket that f opens belongs to the
 // board for as long as it lives; goroutines which f starts run in the host's network.
-func (b *Board) InNetwork(f func() error) error {
-	board, err := os.Open(filepath.Join(namespaceDir, b.lab.namespace(b.Index)))
+func (b *Board) InNetwork(f func() error) error { return inNetwork(b.lab.namespace(b.Index), f) }
+
+// Dial connects from the switch, whose address every board that is not split off can answer, to a literal address.
+func (l *Lab) Dial(dialer net.Dialer, network, address string) (conn net.Conn, err error) {
+	err = inNetwork(l.hub(), func() (err error) {
+		conn, err = dialer.Dial(network, address)
+		return err
+	})
+	return conn, err
+}
+
+func inNetwork(namespace string, f func() error) error {
+	board, err := os.Open(filepath.Join(namespaceDir, namespace))
 	if err != nil {
 		return err
 	}
@@ -192,7 +188,7 @@ func (b *Board) InNetwork(f func() error) error {
 	defer home.Close()
 	if err := unix.Setns(int(board.Fd()), unix.CLONE_NEWNET); err != nil {
 		runtime.UnlockOSThread()
-		return fmt.Errorf("enter the network of board %d: %w", b.Index, err)
+		return fmt.Errorf("enter the network %s: %w", namespace, err)
 	}
 	defer func() {
 		// A thread that cannot go home stays locked, so that the runtime throws it away instead of lending it out.

@@ -3,6 +3,7 @@ package boards
 import (
 	"fmt"
 	"net"
+	"strings"
 	"testing"
 	"time"
 )
@@ -63,4 +64,13 @@ func mustNotReach(t *testing.T, from, to *Board) {
 	if err := reach(from, to, 300*time.Millisecond); err == nil {
 		t.Errorf("board %d reaches board %d", from.Index, to.Index)
 	}
+}
+
+// routeTo says what is wrong with the board's default route.
+func routeTo(t *testing.T, b *Board, via string) error {
+	t.Helper()
+	if got := run(t, b, "ip", "route", "show", "default"); !strings.Contains(got, via+" ") {
+		return fmt.Errorf("default route %q, want via %s", got, via)
+	}
+	return nil
 }

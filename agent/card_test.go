@@ -1,0 +1,51 @@
+package agent
+
+import (
+	"testing"
+
+	"muster/bootstrap"
+	"muster/discovery"
+)
+
+func TestCard(t *testing.T) {
+	profile := loadProfile(t, loopbackProfile(t, 3, 3, loopback(t, 1)[0]))
+	carded := func(edit func(*Agent)) discovery.Card {
+		a := &Agent{host: "h", board: boardRecord{ID: boardID("one"), Life: "a1", Seq: 3}, hardware: discovery.Labelled("one"),
+			fleet: &fleet{profile: profile}, seat: bootstrap.Seat{Member: "m9", Board: "b", Life: "b1"},
+			disk: bootstrap.Disk{State: bootstrap.DiskMember, Cluster: "c", Member: "m1", Hardware: bootstrap.MatchSame, Owner: bootstrap.MatchSame}}
+		a.state.Row, a.state.Cluster.Keys = bootstrap.Restart, bootstrap.KeysSome
+		a.state.Etcd = bootstrap.Etcd{Proc: bootstrap.ProcRunning, Quorum: bootstrap.QuorumHeld}
+		edit(a)
+		return a.card()
+	}
+	seat := discovery.Seat{Member: "m9", Life: "b1"}
+	for name, c := range map[string]struct {
+		edit func(*Agent)
+		want func(discovery.Card) bool
+	}{
+		"a voter": {func(*Agent) {}, func(c discovery.Card) bool {
+			return c.Board == boardID("one") && c.Life == "a1" && c.Data && c.Cluster == "c" && c.Member == "m1" && c.Healthy && c.Role == "voter" && c.Seat == seat && c.Keys == int(bootstrap.KeysSome)
+		}},
+		"on other hardware": {func(a *Agent) {
+			a.hardware, a.disk.Hardware, a.state.Row = discovery.Labelled("another"), bootstrap.MatchOther, bootstrap.Clone
+			a.state.Etcd = bootstrap.Etcd{Proc: bootstrap.ProcStopped}
+		}, func(c discovery.Card) bool {
+			return c.Board == boardID("another") && !c.Data && c.Cluster == "" && c.Member == "" && !c.Healthy && c.Role == "none" && c.Seat == discovery.Seat{} && c.Keys == 0
+		}},
+		"other hardware that has no ID": {func(a *Agent) { a.hardware, a.disk.Hardware = discovery.Hardware{}, bootstrap.MatchOther }, func(c discovery.Card) bool {
+			return c.Board == boardID("one") && !c.Data && c.Member == ""
+		}},
+		"data of another owner": {func(a *Agent) { a.disk.Owner = bootstrap.MatchOther }, func(c discovery.Card) bool {
+			return c.Board == boardID("one") && c.Data && c.Cluster == "c" && c.Member == "" && c.Seat == seat
+		}},
+		"data of nobody knows whom": {func(a *Agent) { a.disk.Owner = bootstrap.MatchUnknown }, func(c discovery.Card) bool { return c.Data && c.Member == "" }},
+		"damaged":                   {func(a *Agent) { a.disk.State = bootstrap.DiskDamaged }, func(c discovery.Card) bool { return c.Data && c.Member == "" }},
+		"a learner":                 {func(a *Agent) { a.state.Etcd.Learner = true }, func(c discovery.Card) bool { return c.Role == "learner" && !c.Healthy && c.Member == "m1" }},
+		"without a leader":          {func(a *Agent) { a.state.Etcd.Quorum = bootstrap.QuorumLost }, func(c discovery.Card) bool { return c.Role == "voter" && !c.Healthy }},
+		"no seat given":             {func(a *Agent) { a.seat = bootstrap.Seat{} }, func(c discovery.Card) bool { return c.Seat == discovery.Seat{} }},
+	} {
+		if got := carded(c.edit); !c.want(got) {
+			t.Errorf("%s: %+v", name, got)
+		}
+	}
+}

@@ -1,0 +1,183 @@
+package agent
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"muster/bootstrap"
+	"muster/bootstrap/founding"
+	"muster/discovery"
+)
+
+// setAsideIntent is what board.json says from before a data directory moves until
+// the board has its new life: everything that the next start needs to finish.
+type setAsideIntent struct {
+	aside
+	Life         string                  `json:"life"`                   // the next one
+	ID           string                  `json:"id,omitempty"`           // the next identity, if the present one is another board's
+	Fingerprints []discovery.Fingerprint `json:"fingerprints,omitempty"` // that ID was made from
+	Plan         *founding.Plan          `json:"plan,omitempty"`         // replaces the plan that was known
+	Gone         string                  `json:"gone,omitempty"`         // the cluster of the plan that is replaced
+	Left         bool                    `json:"left,omitempty"`         // the board takes no seat until its agent is started anew
+}
+
+// giveUp sets the data directory aside and begins a new life. Each step may be
+// the last before a power cut; the next start goes on where this one ended.
+func (a *Agent) giveUp(ctx context.Context, act bootstrap.Action) error {
+	if a.board.Aside == nil {
+		if err := a.intendGiveUp(act); err != nil {
+			return err
+		}
+	}
+	in := *a.board.Aside
+	if err := a.store.moveAside(in.aside); err != nil {
+		return err
+	}
+	if in.Plan != nil {
+		if err := a.fleet.agree.adopt(*in.Plan); err != nil {
+			return err
+		}
+	}
+	next := a.board
+	next.Life, next.Born, next.Readdressed, next.Aside, next.Intent = in.Life, false, false, nil, bootstrap.Intent{}
+	next.Seq++
+	if in.ID != "" {
+		next.ID, next.Fingerprints = in.ID, in.Fingerprints
+	}
+	if in.Gone != "" && !slices.Contains(next.Yielded, in.Gone) {
+		next.Yielded = append(slices.Clone(next.Yielded), in.Gone)
+	}
+	if in.Left {
+		next.Intent.Do = bootstrap.IntentLeft
+	}
+	if err := a.keepRecord(next); err != nil {
+		return err
+	}
+	a.log.Warn().Str("state", in.Reason.Why).Str("archive", in.Name).Str("life", next.Life).Msg("data was set aside; the board goes on as an empty one")
+	a.order, a.seat, a.clearAt, a.asideAt = "", bootstrap.Seat{}, time.Time{}, time.Now()
+	a.runner.forget()
+	a.inspect()
+	if in.ID != "" {
+		return a.reopen()
+	}
+	// The next life promises, and no message of the former one is answered.
+	if err := a.fleet.agree.reborn(a.founder()); err != nil {
+		return err
+	}
+	if a.fleet.gossip != nil {
+		a.fleet.agree.share(a.fleet.gossip)
+	}
+	return nil
+}
+
+// intendGiveUp writes down what is about to happen.
+func (a *Agent) intendGiveUp(act bootstrap.Action) error {
+	name, err := a.store.asideName(string(act.Why), a.board.Life)
+	if err != nil {
+		return err
+	}
+	in := setAsideIntent{Life: newLife(), Left: act.Leaves, aside: aside{Name: name, Reason: reason{
+		Why: string(act.Why), Say: act.Say, At: a.state.Now, Board: a.board.ID, Life: a.board.Life, Cluster: a.disk.Cluster, Member: a.disk.Member}}}
+	if act.Copied {
+		in.ID, in.Fingerprints = a.hardware.BoardID(), a.hardware.Fingerprints
+	}
+	if act.Plan != nil && a.state.Plan != nil {
+		in.Plan, in.Gone = act.Plan, bootstrap.FormatID(a.state.Plan.ClusterID())
+	}
+	next := a.board
+	next.Intent, next.Aside = bootstrap.Intent{Do: bootstrap.IntentSetAside}, &in
+	return a.keepRecord(next)
+}
+
+// adopt takes another plan for the one that was known here.
+func (a *Agent) adopt(act bootstrap.Action) error {
+	gone := bootstrap.FormatID(a.state.Plan.ClusterID())
+	if !slices.Contains(a.board.Yielded, gone) {
+		next := a.board
+		next.Yielded = append(slices.Clone(next.Yielded), gone)
+		if err := a.keepRecord(next); err != nil {
+			return err
+		}
+	}
+	if err := a.fleet.agree.adopt(*act.Plan); err != nil {
+		return err
+	}
+	a.log.Warn().Str("cluster_id_before", gone).Str("cluster_id", bootstrap.FormatID(act.Plan.ClusterID())).Msg("this board goes to the other cluster of its fleet")
+	a.fleet.agree.share(a.fleet.gossip)
+	return nil
+}
+
+// pledge writes an intent down.
+func (a *Agent) pledge(act bootstrap.Action) error {
+	next := a.board
+	next.Intent = act.Intent
+	if err := a.keepRecord(next); err != nil {
+		return err
+	}
+	if act.Intent.Do == bootstrap.IntentLeave {
+		a.order = ""
+	}
+	return nil
+}
+
+// readdress corrects the addresses in the database of a stopped member. That the
+// quorum must be told is on disk before.
+func (a *Agent) readdress(act bootstrap.Action) error {
+	if !a.board.Readdressed {
+		next := a.board
+		next.Readdressed = true
+		if err := a.keepRecord(next); err != nil {
+			return err
+		}
+	}
+	n, err := a.store.readdress(act.URLs)
+	if err != nil {
+		return err
+	}
+	a.log.Info().Str("state", string(act.Why)).Int("members", n).Msg("addresses of members were corrected in the stopped database")
+	a.inspect()
+	return nil
+}
+
+// reopen closes the fleet and opens it again under the present identity.
+func (a *Agent) reopen() error {
+	f := a.fleet
+	a.fleet = nil
+	a.profile.again()
+	if f == nil {
+		return nil
+	}
+	if err := f.close(); err != nil {
+		return fmt.Errorf("take the new identity: %w", err)
+	}
+	return nil
+}
+
+// clearEvery is how often the archive is looked through; at first soon after data
+// was set aside.
+const clearEvery = time.Hour
+
+// clearArchive bounds the archive beside the loop, in a quiet moment after a
+// quorum of this board's cluster has answered.
+func (a *Agent) clearArchive(ctx context.Context, act bootstrap.Action) {
+	c := a.state.Cluster
+	quiet := act.Do == bootstrap.Wait && a.board.Aside == nil && !a.operator.busy
+	if !quiet || c.AsOf.IsZero() || a.state.Now.Sub(c.AsOf) > clearFresh || a.state.Now.Sub(a.clearAt) < clearEvery {
+		return
+	}
+	if c.ID != a.cluster() || !c.AsOf.After(a.asideAt) {
+		// The quorum that answered may have been the one whose data this is.
+		return
+	}
+	a.clearAt = a.state.Now
+	keep, live, log := a.fleet.profile.Heal.ArchiveKeep, c.ID, a.log
+	a.operator.begin(ctx, func(context.Context) outcome {
+		return outcome{action: act, err: a.store.clearArchive(keep, live, log), quiet: true}
+	})
+}
+
+// clearFresh is how old the read from the quorum may be that vouches for the
+// cluster while copies of its data are removed.
+const clearFresh = 5 * time.Second

@@ -1,0 +1,81 @@
+package bootstrap
+
+import (
+	"fmt"
+	"strings"
+)
+
+// LeaveRefusal says why this board may not leave now, or "" if it may: by
+// leaving it must not cost the cluster its quorum, nor the fleet its only data.
+func LeaveRefusal(s State) string {
+	if s.Disk.State == DiskEmpty {
+		return ""
+	}
+	m := listed(s.Cluster.Members, s.Disk.Member)
+	switch {
+	case !s.Cluster.known(s.Now):
+		return "no quorum answers: whether the cluster can do without this board is not known"
+	case m == nil || m.Learner:
+		return ""
+	case s.Cluster.voters() == 1:
+		return "this board is the only voter: with it the data would be gone"
+	case len(unwell(s)) > 0:
+		return fmt.Sprintf("%s: without this board the cluster would have no quorum", strings.Join(unwell(s), ", "))
+	}
+	return ""
+}
+
+// unwell names the other voters that are not known to work, if those that do
+// would not be a quorum without this board.
+func unwell(s State) []string {
+	var names []string
+	voters, well := 0, 0
+	for i, m := range s.Cluster.Members {
+		if m.Learner || m.ID == s.Disk.Member {
+			continue
+		}
+		voters++
+		p := memberPeer(s, m.ID)
+		if p != nil && p.Alive && p.Healthy {
+			well++
+		} else {
+			names = append(names, nameOf(s, &s.Cluster.Members[i])+" is not healthy")
+		}
+	}
+	if well > voters/2 {
+		return nil
+	}
+	return names
+}
+
+// leave carries out the order beside a member that works and that the others can
+// do without: leadership first, then the seat. That it is not listed any more, and
+// what follows, is found by the row removed.
+func leave(s State) Action {
+	if s.Etcd.Leader {
+		for _, m := range s.Cluster.Members {
+			if p := memberPeer(s, m.ID); !m.Learner && m.ID != s.Disk.Member && p != nil && p.Alive && p.Healthy && (s.Etcd.Progress == nil || progress(s, m.ID).Active) {
+				return Action{Do: Transfer, Why: Leave, Say: "this board leaves; leadership goes to " + p.Name, Target: m.ID, Members: s.Cluster.Members, Again: tend}
+			}
+		}
+	}
+	return Action{Do: Remove, Why: Leave, Say: "this board leaves; its member is removed", Target: s.Disk.Member, Members: s.Cluster.Members, Again: tend}
+}
+
+// left stays out until the agent is started anew.
+func left(State) Action {
+	return Action{Do: Wait, Why: Leave, Say: "this board has left the cluster as it was asked to, and takes no seat",
+		Hint: "to have it back, run `agent join` with the profile", WaitsFor: []string{"agent join"}}
+}
+
+// YieldRefusal says why there is nothing on this board for its owner to give up,
+// or "": a member that works gives up its seat by leaving.
+func YieldRefusal(s State) string {
+	switch {
+	case s.Disk.State == DiskEmpty && s.Disk.Intent.Do == "" && !s.Disk.Born:
+		return "there is no data on this board to give up"
+	case s.Etcd.Proc == ProcRunning && s.Etcd.Quorum == QuorumHeld && rival(s) == nil && !s.Cluster.Fenced:
+		return "this board works in a cluster that has its quorum; to take it out run `agent leave`"
+	}
+	return ""
+}

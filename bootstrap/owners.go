@@ -1,0 +1,88 @@
+package bootstrap
+
+import "slices"
+
+// Learn adds what living boards say of the members they started, and drops
+// nothing: a member of which nobody speaks any more may still be listed. The
+// second result says whether there is anything new.
+func Learn(owners []Owner, peers []Peer) ([]Owner, bool) {
+	news := false
+	for _, p := range peers {
+		if !p.Alive || !p.Data || p.Member == "" || p.Life == "" {
+			continue
+		}
+		o := Owner{Member: p.Member, Board: p.ID, Life: p.Life}
+		i := slices.IndexFunc(owners, func(x Owner) bool { return x.Member == o.Member })
+		switch {
+		case i < 0:
+			owners, news = append(slices.Clone(owners), o), true
+		case owners[i] != o:
+			owners, news = slices.Clone(owners), true
+			owners[i] = o
+		}
+	}
+	return owners, news
+}
+
+// Forget drops the owners of members that a quorum does not list: an ID that was
+// removed never comes back.
+func Forget(owners []Owner, listed []Member) ([]Owner, bool) {
+	kept := slices.DeleteFunc(slices.Clone(owners), func(o Owner) bool {
+		return !slices.ContainsFunc(listed, func(m Member) bool { return m.ID == o.Member })
+	})
+	return kept, len(kept) != len(owners)
+}
+
+// ownerOf says which board started a member, in which life, or for whom it was
+// added.
+func ownerOf(s State, member string) (Owner, bool) {
+	if s.Disk.Member == member && member != "" {
+		return Owner{member, s.Self.ID, s.Self.Life}, true
+	}
+	for _, o := range s.Owners {
+		if o.Member == member {
+			return o, true
+		}
+	}
+	for _, p := range s.Peers {
+		if p.Member == member && member != "" && p.Life != "" {
+			return Owner{member, p.ID, p.Life}, true
+		}
+	}
+	if s.Seat.Member == member && member != "" {
+		return Owner(s.Seat), true
+	}
+	if s.Plan != nil {
+		for _, f := range s.Plan.Founders {
+			if id, _ := s.Plan.MemberID(f.Board); FormatID(id) == member {
+				return Owner{member, f.Board, f.Life}, true
+			}
+		}
+	}
+	return Owner{}, false
+}
+
+func boardOf(s State, member string) string {
+	o, _ := ownerOf(s, member)
+	return o.Board
+}
+
+// nameOf is what an owner calls a member: its own name, else its board's.
+func nameOf(s State, m *Member) string {
+	if m.Name != "" {
+		return m.Name
+	}
+	if p := peerByID(s.Peers, boardOf(s, m.ID)); p != nil && p.Name != "" {
+		return p.Name
+	}
+	return m.ID
+}
+
+func peerByID(peers []Peer, id string) *Peer {
+	for i := range peers {
+		if peers[i].ID == id {
+			return &peers[i]
+		}
+	}
+	return nil
+}

@@ -1,0 +1,265 @@
+package bootstrap
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"time"
+)
+
+// Timing of the steward.
+const (
+	// steady is how long the fleet is looked back upon before a seat is taken
+	// away: after a mains cut boards come back one by one, for minutes.
+	steady = time.Minute
+	// A learner gives up its seat after this long without coming further: if
+	// nobody knows for whom it was added, if its board is gone, if its etcd does
+	// not start, if its log does not grow, and if it is being sent a snapshot, of
+	// which raft sees nothing before the end (2 GiB at 100 Mbit/s take 3 min).
+	stallUnclaimed = 5 * time.Second
+	stallGone      = 10 * time.Second
+	stallStart     = 30 * time.Second
+	stallLog       = time.Minute
+	stallSnapshot  = 10 * time.Minute
+	// tend is how soon an open change is looked at again.
+	tend = 200 * time.Millisecond
+)
+
+// steward decides, beside the leader, for the seats of the whole fleet: one
+// change at a time, never while the cluster is not whole but for the very member
+// that is replaced. It is false while there is nothing to do.
+func steward(s State) (Action, bool) {
+	if s.Etcd.Progress == nil || s.Want.Voters < 1 {
+		return Action{}, false
+	}
+	if m, board := reflashed(s); m != nil {
+		if a, ok := remove(s, Reflashed, m, fmt.Sprintf("board %s came back with an empty disk; its old member %s is removed", board, m.ID)); ok {
+			return a, true
+		}
+	}
+	if l := learner(s); l != nil {
+		return tendLearner(s, l), true
+	}
+	if m := due(s); m != nil && len(standbys(s)) > 0 && calm(s, boardOf(s, m.ID)) {
+		if a, ok := replace(s, m); ok {
+			return a, true
+		}
+	}
+	switch voters := s.Cluster.voters(); {
+	case voters > s.Want.Voters:
+		return surplus(s)
+	case voters < s.Want.Voters:
+		return add(s)
+	}
+	return Action{}, false
+}
+
+// tendLearner brings the one open change to its end: the learner becomes a
+// voter, or gives up its seat.
+func tendLearner(s State, l *Member) Action {
+	p := progress(s, l.ID)
+	wait := Action{Do: Wait, Why: SeatPromote, Say: fmt.Sprintf("learner %s catches up", nameOf(s, l)), WaitsFor: []string{nameOf(s, l)}, Again: tend}
+	if why := stalled(s, l); why != "" {
+		if a, ok := remove(s, SeatStalled, l, fmt.Sprintf("learner %s gives up its seat: %s", nameOf(s, l), why)); ok {
+			a.Board = boardOf(s, l.ID)
+			return a
+		}
+	}
+	switch {
+	case !p.InSync || !p.Active:
+		return wait
+	case s.Cluster.voters() >= s.Want.Voters:
+		if a, ok := remove(s, SeatSurplus, l, fmt.Sprintf("learner %s is not needed: all %d seats are taken", nameOf(s, l), s.Want.Voters)); ok {
+			return a
+		}
+	case len(silent(s, "")) == 0:
+		return Action{Do: Promote, Why: SeatPromote, Say: fmt.Sprintf("learner %s is in sync and becomes a voter", nameOf(s, l)),
+			Target: l.ID, Members: s.Cluster.Members, Again: tend}
+	default:
+		if m := due(s); m != nil && calm(s, boardOf(s, m.ID)) {
+			if a, ok := replace(s, m); ok {
+				return a
+			}
+		}
+	}
+	wait.Say = fmt.Sprintf("learner %s is in sync; not all voters answer, so nothing is changed", nameOf(s, l))
+	wait.WaitsFor = silent(s, "")
+	return wait
+}
+
+// stalled says why a learner is given up, or "".
+func stalled(s State, l *Member) string {
+	p, idle := progress(s, l.ID), s.Now.Sub(s.Learning.Since)
+	if s.Learning.Member != l.ID {
+		return ""
+	}
+	owner, known := ownerOf(s, l.ID)
+	board := peerByID(s.Peers, owner.Board)
+	claimed := board != nil && board.Alive && board.Member == l.ID
+	switch {
+	case known && board != nil && board.Alive && !claimed && board.Life != owner.Life:
+		return "its board has another disk by now"
+	case known && board != nil && board.Alive && !claimed && !p.Active && board.PeerURL != l.PeerURL:
+		return "its board is at another address by now"
+	case !known && !l.Started && !p.Active && idle >= stallUnclaimed:
+		return "nobody knows for which board it was added"
+	case !p.Active && (board == nil || !board.Alive) && idle >= stallGone:
+		return "its board is not there"
+	case !p.Active && idle >= stallStart:
+		return "its etcd does not start"
+	case p.Active && !p.InSync && !p.Snapshot && idle >= stallLog:
+		return "it does not catch up"
+	case p.Active && !p.InSync && idle >= stallSnapshot:
+		return "it does not get its snapshot"
+	}
+	return ""
+}
+
+// replace takes the seat of a dead voter: it goes first, because etcd v3.7.3
+// adds nobody while a voter is down (server/etcdserver/util.go).
+func replace(s State, m *Member) (Action, bool) {
+	return remove(s, SeatReplace, m, fmt.Sprintf("voter %s has been unseen for %s; it loses its seat to a standby",
+		nameOf(s, m), s.Now.Sub(s.Unseen[m.ID]).Round(time.Second)))
+}
+
+// remove takes a member out. One that answers goes only while all voters do. One
+// that is silent goes as soon as those that answer are a quorum of the rest: they
+// become no fewer, and what they have to be does not rise.
+func remove(s State, why Row, m *Member, say string) (Action, bool) {
+	rest, well := 0, 0
+	for _, o := range s.Cluster.Members {
+		if o.Learner || o.ID == m.ID {
+			continue
+		}
+		rest++
+		if o.ID == s.Disk.Member || progress(s, o.ID).Active {
+			well++
+		}
+	}
+	if m.ID == s.Disk.Member || well <= rest/2 || well < rest && progress(s, m.ID).Active {
+		return Action{}, false
+	}
+	return Action{Do: Remove, Why: why, Say: say, Target: m.ID, Members: s.Cluster.Members, Again: tend}, true
+}
+
+// surplus takes a seat away after `voters` was lowered: from one that does not
+// answer, else from the one with the highest ID, never from the leader.
+func surplus(s State) (Action, bool) {
+	var spare *Member
+	for i, m := range s.Cluster.Members {
+		if m.Learner || m.ID == s.Disk.Member {
+			continue
+		}
+		if spare == nil || progress(s, spare.ID).Active {
+			spare = &s.Cluster.Members[i]
+		}
+	}
+	if spare == nil {
+		return Action{}, false
+	}
+	return remove(s, SeatSurplus, spare, fmt.Sprintf("%d of %d seats are taken; voter %s gives up its own", s.Cluster.voters(), s.Want.Voters, nameOf(s, spare)))
+}
+
+// add gives a free seat to a standby. An even number of voters survives no more
+// than one less: it is only passed through with another standby at hand.
+func add(s State) (Action, bool) {
+	able, voters := standbys(s), s.Cluster.voters()
+	if len(able) == 0 || len(silent(s, "")) > 0 {
+		return Action{}, false
+	}
+	if (voters+1)%2 == 0 && voters+1 < s.Want.Voters && len(able) < 2 {
+		return Action{}, false
+	}
+	p := able[0]
+	return Action{Do: Add, Why: SeatAdd, Say: fmt.Sprintf("%d of %d seats are taken; %s gets one, as a learner first", voters, s.Want.Voters, p.Name),
+		Board: p.ID, Life: p.Life, PeerURL: p.PeerURL, Members: s.Cluster.Members, Again: tend}, true
+}
+
+// standbys are the boards that could take a seat, the one to try first first.
+func standbys(s State) []Peer {
+	var able []Peer
+	for _, p := range s.Peers {
+		taken := slices.ContainsFunc(s.Cluster.Members, func(m Member) bool { return m.PeerURL == p.PeerURL })
+		if p.Alive && p.Role == "standby" && !p.Data && p.Life != "" && p.PeerURL != "" && !taken {
+			able = append(able, p)
+		}
+	}
+	slices.SortStableFunc(able, func(a, b Peer) int {
+		return cmp.Or(s.Tried[a.ID].Compare(s.Tried[b.ID]), cmp.Compare(a.ID, b.ID))
+	})
+	return able
+}
+
+// due is a voter that has been unseen for so long that its seat is free.
+func due(s State) *Member {
+	for i, m := range s.Cluster.Members {
+		unseen := s.Unseen[m.ID]
+		if !m.Learner && s.Want.ReplaceAfter > 0 && !unseen.IsZero() && s.Now.Sub(unseen) >= s.Want.ReplaceAfter {
+			return &s.Cluster.Members[i]
+		}
+	}
+	return nil
+}
+
+// calm says that not many boards came or went lately, the given one left out.
+// After a mains cut nothing is replaced before everybody had the time to be back.
+func calm(s State, but string) bool {
+	boards := map[string]bool{}
+	for _, m := range s.Moves {
+		if m.Board != but && s.Now.Sub(m.At) < min(steady, s.Want.ReplaceAfter) {
+			boards[m.Board] = true
+		}
+	}
+	return len(boards) < max(2, (len(s.Peers)+1)/4)
+}
+
+// reflashed is a member whose data is gone: its board lives on with another
+// disk, and raft does not hear of it.
+func reflashed(s State) (*Member, string) {
+	for i, m := range s.Cluster.Members {
+		owner, known := ownerOf(s, m.ID)
+		p := peerByID(s.Peers, owner.Board)
+		if known && p != nil && p.Alive && p.Life != "" && p.Life != owner.Life && p.Member != m.ID && !progress(s, m.ID).Active {
+			return &s.Cluster.Members[i], p.Name
+		}
+	}
+	return nil, ""
+}
+
+// silent names the voters, but for one, of which raft has heard nothing for
+// seconds.
+func silent(s State, but string) []string {
+	var names []string
+	for i, m := range s.Cluster.Members {
+		if !m.Learner && m.ID != but && m.ID != s.Disk.Member && !progress(s, m.ID).Active {
+			names = append(names, nameOf(s, &s.Cluster.Members[i]))
+		}
+	}
+	return names
+}
+
+// shows says that a member is seen: by raft, or on a living board's card.
+func shows(s State, m Member) bool {
+	if m.ID == s.Disk.Member || progress(s, m.ID).Active {
+		return true
+	}
+	return slices.ContainsFunc(s.Peers, func(p Peer) bool { return p.Alive && p.Member == m.ID })
+}
+
+func progress(s State, member string) Progress {
+	for _, p := range s.Etcd.Progress {
+		if p.Member == member {
+			return p
+		}
+	}
+	return Progress{Member: member}
+}
+
+func learner(s State) *Member {
+	for i, m := range s.Cluster.Members {
+		if m.Learner {
+			return &s.Cluster.Members[i]
+		}
+	}
+	return nil
+}

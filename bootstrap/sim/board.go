@@ -1,0 +1,291 @@
+package sim
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"muster/bootstrap"
+	"muster/bootstrap/founding"
+)
+
+// disk is a card: what survives a power cut.
+type disk struct {
+	id, life    string
+	hardware    string // on which the identity was made
+	born        bool
+	readdressed bool
+	intent      bootstrap.Intent
+	aside       aside
+	yielded     []string // clusters that were given up
+	founding    founding.Record
+	owners      []bootstrap.Owner
+	dir         *dir
+	archive     []*dir
+}
+
+// aside is what a set-aside that was begun will do next.
+type aside struct {
+	id, life, hardware string
+	plan               *founding.Plan
+	leaves             bool
+}
+
+func (d *disk) copyOf() *disk {
+	c := *d
+	c.dir = d.dir.copyOf()
+	c.archive = slices.Clone(d.archive)
+	return &c
+}
+
+// board is a machine. Its agent is nil while it is off or killed.
+type board struct {
+	w          *World
+	n          int
+	hardware   string
+	host       string // its address; "" none
+	never      bool   // founding: never
+	power      bool
+	slow       time.Duration // factor
+	clock      time.Duration // how far its wall clock is off
+	unreadable bool
+	bare       bool  // it has no profile
+	full       fault // what the file system refuses writes with
+	disk       *disk
+	agent      *agent
+	killIn     int // the agent is killed before that many more steps; 0: not
+	backIn     time.Duration
+	left       bool // its owner asked it to leave
+	gone       bool // switched off for good
+	lastWhy    bootstrap.Row
+}
+
+func (b *board) peerURL() string {
+	if b.host == "" {
+		return ""
+	}
+	return "https://" + b.host + ":2380"
+}
+
+func (b *board) name() string { return fmt.Sprintf("board-%d", b.n+1) }
+
+// agent is what a kill takes away.
+type agent struct {
+	b        *board
+	w        *World
+	machine  *founding.Machine
+	plan     *founding.Plan // that it knows
+	digest   string         // of the plan
+	fleets   string         // the cluster of the plan
+	state    bootstrap.State
+	seat     bootstrap.Seat
+	order    bootstrap.Order
+	do       bootstrap.Verb // of the last decision
+	facts    bootstrap.Disk // as last read
+	looked   time.Duration
+	peers    map[string]*view
+	told     map[string]time.Duration
+	shown    card
+	rival    *founding.Plan
+	failed   string
+	patience time.Duration
+
+	busy    bool     // in the middle of an effect
+	waiting []func() // what comes meanwhile
+	updated string   // where the quorum was told that the own member is
+	asking  bool     // a call through the quorum is under way
+	loopAt  time.Duration
+	planned bool
+
+	child
+	watch
+}
+
+func (b *board) switchOn() {
+	if b.power || b.gone {
+		return
+	}
+	b.power = true
+	b.boot()
+	b.w.topology()
+}
+
+// boot starts the agent.
+func (b *board) boot() {
+	if !b.power || b.agent != nil {
+		return
+	}
+	d := b.disk
+	if d.id == "" {
+		d.id, d.life, d.hardware = b.hardware, b.w.newLife(), b.hardware
+	}
+	a := &agent{b: b, w: b.w, peers: map[string]*view{}, told: map[string]time.Duration{}, patience: b.w.some(time.Second)}
+	a.proc = bootstrap.ProcStopped
+	b.agent = a
+	a.makeMachine()
+	a.look()
+	b.w.say("%s: agent starts (life %s)", b.name(), d.life)
+	a.wake(0)
+	a.later(100*time.Millisecond, a.watchRound)
+	b.w.topology()
+}
+
+// kill ends agent and child at once. The next agent waits until the child of
+// this one is gone, so the two never meet.
+func (b *board) kill(back time.Duration) {
+	a := b.agent
+	if a == nil {
+		return
+	}
+	b.w.say("%s: killed", b.name())
+	b.agent, b.killIn = nil, 0
+	if d := b.disk.intent.Do; b.left && d != bootstrap.IntentLeave && d != bootstrap.IntentLeft && !b.disk.aside.leaves {
+		b.left = false // the order was lost before it was on disk
+	}
+	if a.server != nil {
+		b.w.fabric.kill(a.server)
+	}
+	b.w.topology()
+	if back > 0 {
+		b.w.after(back, b.boot)
+	}
+}
+
+func (b *board) switchOff() {
+	b.kill(0)
+	b.power = false
+	b.w.topology()
+}
+
+func (a *agent) alive() bool { return a.b.agent == a }
+
+// later does something unless the agent is killed before.
+func (a *agent) later(d time.Duration, work func()) {
+	a.w.after(d, func() {
+		if a.alive() {
+			work()
+		}
+	})
+}
+
+// steps carries out an effect, one step after the other. The agent may be
+// killed before each of them.
+func (a *agent) steps(list ...func()) {
+	if len(list) == 0 {
+		a.busy = false
+		for _, work := range a.waiting {
+			a.later(0, work)
+		}
+		a.waiting = nil
+		a.wake(0)
+		return
+	}
+	a.busy = true
+	a.later(a.writing(), func() {
+		if b := a.b; b.killIn > 0 {
+			if b.killIn--; b.killIn == 0 {
+				b.kill(b.backIn)
+				return
+			}
+		}
+		list[0]()
+		if a.alive() {
+			a.steps(list[1:]...)
+		}
+	})
+}
+
+// writing is what a synced write takes.
+func (a *agent) writing() time.Duration {
+	return (time.Millisecond + a.w.some(10*time.Millisecond)) * a.b.slow
+}
+
+// wake makes the loop turn after d at the latest.
+func (a *agent) wake(d time.Duration) {
+	at := a.w.now + d
+	if a.planned && a.loopAt <= at {
+		return
+	}
+	a.planned, a.loopAt = true, at
+	a.later(d, func() {
+		if a.planned && a.loopAt == a.w.now {
+			a.loop()
+		}
+	})
+}
+
+// loop is one turn: observe, fold, decide, act.
+func (a *agent) loop() {
+	if a.busy {
+		a.planned = false
+		return
+	}
+	a.planned = false
+	a.state = bootstrap.Fold(a.state, a.observe())
+	act := a.w.plant.decide(a.state)
+	a.state = a.state.Note(act)
+	a.do = act.Do
+	a.w.result.Steps++
+	a.w.result.Rows[act.Why]++
+	a.note(act)
+	a.act(act)
+	if !a.alive() {
+		return
+	}
+	a.show()
+	sleep := time.Second
+	if act.Again > 0 {
+		sleep = min(sleep, max(act.Again, time.Millisecond))
+	}
+	a.wake(sleep)
+}
+
+func (a *agent) note(act bootstrap.Action) {
+	if !a.w.verbose {
+		return
+	}
+	if act.Why != a.b.lastWhy || act.Do != bootstrap.Wait && act.Do != bootstrap.Hold {
+		a.b.lastWhy = act.Why
+		a.w.say("%s: %s %s: %s", a.b.name(), act.Why, act.Do, act.Say)
+	}
+}
+
+// meanwhile does something when no effect is under way.
+func (a *agent) meanwhile(work func()) {
+	if a.busy {
+		a.waiting = append(a.waiting, work)
+		return
+	}
+	work()
+}
+
+func (a *agent) makeMachine() {
+	d := a.b.disk
+	terms := founding.Terms{Cluster: "lab", Generation: 1, Boards: a.w.profileBoards(), Voters: min(a.w.voters, a.w.profileBoards())}
+	m, err := founding.New(founding.Config{Terms: terms, Record: d.founding,
+		Self:  founding.Founder{Board: a.gossipID(), Life: d.life, Name: a.b.name(), PeerURL: a.b.peerURL()},
+		Token: func() string { return fmt.Sprintf("%016x", a.w.random.Uint64()) }})
+	if err != nil {
+		a.w.broke("founding record of " + a.b.name() + ": " + err.Error())
+		return
+	}
+	a.machine = m
+	a.know()
+}
+
+// know keeps what is asked of the plan again and again.
+func (a *agent) know() {
+	a.plan, a.digest, a.fleets = a.machine.Chosen(), "", ""
+	if p := a.plan; p != nil {
+		a.digest, a.fleets = p.Digest(), bootstrap.FormatID(p.ClusterID())
+	}
+}
+
+// gossipID is the ID under which this board is seen: a copied card does not
+// pass for the board that it was made on.
+func (a *agent) gossipID() string {
+	if a.b.disk.hardware != a.b.hardware {
+		return a.b.hardware
+	}
+	return a.b.disk.id
+}

@@ -1,0 +1,200 @@
+package sim
+
+import (
+	"time"
+
+	"muster/bootstrap"
+)
+
+// child is the agent's side of its etcd.
+type child struct {
+	server   *server
+	proc     bootstrap.ProcState
+	wasReady bool
+	readyAt  time.Duration
+	crashes  int
+	words    string
+	fault    bootstrap.Fault
+	retryAt  time.Duration
+	endedAt  time.Duration
+	turn     int // counts starts, so that a stop ends one that is not up yet
+	heard    map[string]time.Duration
+}
+
+// spawn starts a child, after the barrier if there is one.
+func (a *agent) spawn(l launch, barrier string) {
+	a.proc, a.wasReady, a.statusAt = bootstrap.ProcStarting, false, 0
+	a.turn++
+	turn, deadline := a.turn, a.w.now+3*time.Second
+	var try func()
+	try = func() {
+		if a.turn != turn {
+			return
+		}
+		if barrier != "" && a.w.now < deadline && !a.w.serves(a.b, barrier) {
+			a.later(50*time.Millisecond, try)
+			return
+		}
+		a.later((60*time.Millisecond+a.w.some(100*time.Millisecond))*a.b.slow, func() {
+			if a.turn == turn {
+				a.launch(l)
+			}
+		})
+	}
+	try()
+}
+
+// serves says that something listens at a peer URL that a board reaches.
+func (w *World) serves(from *board, url string) bool {
+	for _, s := range w.fabric.servers {
+		if s.url == url && w.fabric.here(s) && w.fabric.both(from.host, s.host) {
+			return true
+		}
+	}
+	return false
+}
+
+func (a *agent) launch(l launch) {
+	if a.b.host == "" || a.b.host != hostOf(l.url) {
+		a.crashed(faultNone, "cannot assign requested address")
+		return
+	}
+	if a.b.full != faultNone {
+		a.crashed(a.b.full, "the file system cannot be written")
+		return
+	}
+	l.machine, l.lag = a.b.n, a.w.some(2*time.Second)*a.b.slow
+	s, why, err := a.w.fabric.start(l)
+	if d := l.dir; d.logged {
+		a.w.keep(d)
+	}
+	if err != nil {
+		a.crashed(why, err.Error())
+		return
+	}
+	if s.stopped {
+		a.crashed(s.fault, s.words)
+		return
+	}
+	a.server, a.proc, a.heard = s, bootstrap.ProcRunning, map[string]time.Duration{}
+	a.facts = bootstrap.Disk{State: bootstrap.DiskMember, Cluster: s.dir.cluster, Member: s.id, PeerURL: a.facts.PeerURL,
+		Members: a.facts.Members, Hardware: a.facts.Hardware, Owner: match(s.dir.board == a.b.disk.id && s.dir.life == a.b.disk.life)}
+	a.remember()
+	a.awaitReady(a.turn)
+	a.wake(0)
+}
+
+func (a *agent) awaitReady(turn int) {
+	if a.turn != turn || a.server == nil {
+		return
+	}
+	if a.server.ready {
+		a.wasReady, a.readyAt, a.fault = true, a.w.now, bootstrap.FaultNone
+		a.later(0, a.watchNow)
+		a.wake(0)
+		return
+	}
+	a.later(200*time.Millisecond, func() { a.awaitReady(turn) })
+}
+
+// crashed counts an end without an order.
+func (a *agent) crashed(why fault, words string) {
+	if a.wasReady && a.w.now-a.readyAt > time.Minute {
+		a.crashes = 0
+	}
+	a.crashes++
+	wait := time.Second << min(a.crashes-1, 6)
+	a.server, a.proc, a.wasReady, a.words = nil, bootstrap.ProcBackoff, false, words
+	a.retryAt, a.endedAt = a.w.now+min(wait, time.Minute), a.w.now
+	switch why {
+	case faultRemoved:
+		a.fault = bootstrap.FaultRemoved
+	case faultDamaged:
+		a.fault = bootstrap.FaultDamaged
+	case faultFull:
+		a.fault = bootstrap.FaultFull
+	case faultReadOnly:
+		a.fault = bootstrap.FaultReadOnly
+	default:
+		a.fault = bootstrap.FaultNone
+	}
+	a.w.say("%s: etcd ended: %s", a.b.name(), words)
+	a.look()
+	a.wake(0)
+}
+
+// serverEnded brings the end of a server to the agent that had it.
+func (w *World) serverEnded(s *server) {
+	for _, b := range w.boards {
+		if a := b.agent; a != nil && a.server == s {
+			a.later(0, func() {
+				if a.server == s {
+					a.turn++
+					a.crashed(s.fault, s.words)
+				}
+			})
+		}
+	}
+}
+
+// halt ends the child by order.
+func (a *agent) halt(abrupt bool) {
+	a.turn++
+	if a.server != nil {
+		if abrupt {
+			a.w.fabric.kill(a.server)
+		} else {
+			a.w.fabric.stop(a.server)
+		}
+	}
+	a.server, a.proc, a.wasReady, a.crashes, a.endedAt = nil, bootstrap.ProcStopped, false, 0, a.w.now
+	a.look()
+}
+
+// etcd is what Decide sees of the child.
+func (a *agent) etcd() bootstrap.Etcd {
+	now := a.w.now
+	e := bootstrap.Etcd{Proc: a.proc, Crashes: a.crashes, RetryAt: epoch.Add(a.retryAt), Fault: a.fault, LastWords: a.words}
+	if e.Proc == bootstrap.ProcBackoff && now >= a.retryAt {
+		e.Proc = bootstrap.ProcStopped
+	}
+	if a.endedAt > 0 {
+		e.Ended = epoch.Add(a.endedAt)
+	}
+	if a.server == nil {
+		return e
+	}
+	e.PeerURL = a.server.url
+	switch {
+	case !a.wasReady:
+		e.Quorum = bootstrap.QuorumLost
+	case a.statusAt > 0:
+		e.Leader, e.Learner, e.Quorum = a.leads, a.learner, bootstrap.QuorumLost
+		if a.leader {
+			e.Quorum = bootstrap.QuorumHeld
+		}
+	}
+	if a.server.leader == a.server {
+		e.Progress = a.progress()
+	}
+	return e
+}
+
+// progress is what the leader's raft knows, smoothed as the child does.
+func (a *agent) progress() []bootstrap.Progress {
+	l, out := a.server, []bootstrap.Progress(nil)
+	for _, m := range l.list.members {
+		active := a.w.fabric.isActive(l, m.id)
+		if active {
+			a.heard[m.id] = a.w.now
+		} else if at, ok := a.heard[m.id]; ok && a.w.now-at < 2*time.Second {
+			active = true
+		}
+		match := l.match[m.id]
+		if m.id == l.id {
+			match = len(l.dir.log)
+		}
+		out = append(out, bootstrap.Progress{Member: m.id, Active: active, InSync: a.w.fabric.inSync(l, m.id) || a.w.plant.earlyPromote && active, Match: uint64(match)})
+	}
+	return out
+}

@@ -1,0 +1,105 @@
+package sim
+
+import (
+	"math/rand/v2"
+	"slices"
+	"time"
+)
+
+// deal is what a seed deals, and how often.
+var deal = []struct {
+	kind  Kind
+	share int
+}{
+	{Kill, 6}, {KillAtStep, 14}, {PowerCut, 6}, {Mains, 3}, {Part, 5}, {PartOneWay, 3}, {Split, 4}, {Loss, 3}, {Late, 2},
+	{Move, 8}, {MoveAll, 2}, {MoveOff, 2}, {Swap, 2}, {Unplug, 3}, {Wipe, 7}, {Clone, 4}, {CopyData, 2}, {Damage, 4}, {TailLost, 3},
+	{DataLost, 3}, {Unreadable, 3}, {Full, 2}, {ReadOnly, 2}, {Clock, 3}, {Slow, 3}, {Leave, 3}, {Yield, 1}, {Voters, 2}, {Plug, 3}, {RemoveByHand, 3}, {OldData, 3},
+}
+
+// Generate makes the scenario of a seed: three to five boards, up to two spare
+// ones, and up to eight faults within some minutes.
+func Generate(seed uint64) Scenario {
+	r := rand.New(rand.NewPCG(seed, 3))
+	s := Scenario{Seed: seed, Voters: []int{1, 3, 3, 3, 3, 5}[r.IntN(6)]}
+	s.Boards = s.Voters + r.IntN(3)
+	s.Spare = r.IntN(2)
+	all := s.Boards + s.Spare
+	total := 0
+	for _, d := range deal {
+		total += d.share
+	}
+	at := time.Duration(r.IntN(20)) * time.Second / 2
+	for range 1 + r.IntN(8) {
+		n, kind := r.IntN(total), Kill
+		for _, d := range deal {
+			if n -= d.share; n < 0 {
+				kind = d.kind
+				break
+			}
+		}
+		s.Faults = append(s.Faults, fault1(r, kind, at, all, s))
+		at += time.Duration(r.IntN(4)) * time.Duration(r.IntN(15000)) * time.Millisecond
+	}
+	return s
+}
+
+// fault1 fills in one fault.
+func fault1(r *rand.Rand, kind Kind, at time.Duration, all int, s Scenario) Fault {
+	f := Fault{At: at, Kind: kind, Board: r.IntN(all)}
+	long := time.Duration(1+r.IntN(40)) * time.Second
+	switch kind {
+	case Kill, KillAtStep, PartOneWay, Part, Split, Loss, Late, Mains, MoveOff, Wipe, Clone, CopyData, Damage, TailLost, DataLost, OldData, Unplug, Unreadable, Full, ReadOnly, Slow:
+		f.For = long
+	case PowerCut:
+		f.For = long * time.Duration(1+r.IntN(3))
+	}
+	switch kind {
+	case KillAtStep:
+		f.N, f.For = 1+r.IntN(10), time.Duration(r.IntN(5))*time.Second
+	case PartOneWay, Clone, CopyData, Swap:
+		f.Other = (f.Board + 1 + r.IntN(max(all-1, 1))) % all
+	case Loss:
+		f.N = 10 + r.IntN(80)
+	case Late:
+		f.N = 1 + r.IntN(8)
+	case TailLost:
+		f.N = 1 + r.IntN(30)
+	case Clock:
+		f.N = r.IntN(2000) - 1000
+	case Slow:
+		f.N = 2 + r.IntN(20)
+	case Voters:
+		f.N = []int{1, 3, 5}[r.IntN(3)]
+	case Plug:
+		f.Board = s.Boards + s.Spare - 1
+	}
+	return f
+}
+
+// Shrink makes the list of faults as short as it can be while the scenario still
+// breaks something.
+func Shrink(s Scenario, breaks func(Scenario) bool) Scenario {
+	for size := max(len(s.Faults)/2, 1); size > 0; {
+		smaller := false
+		for i := 0; i+size <= len(s.Faults); {
+			try := s
+			try.Faults = slices.Delete(slices.Clone(s.Faults), i, i+size)
+			if breaks(try) {
+				s, smaller = try, true
+			} else {
+				i += size
+			}
+		}
+		if !smaller || size > 1 {
+			size /= 2
+		}
+	}
+	if s.Spare > 0 {
+		if try := s; !slices.ContainsFunc(s.Faults, func(f Fault) bool { return f.Board >= s.Boards || f.Other >= s.Boards }) {
+			if try.Spare = 0; breaks(try) {
+				s = try
+			}
+		}
+	}
+	return s
+}

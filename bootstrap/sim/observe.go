@@ -1,0 +1,171 @@
+package sim
+
+import (
+	"cmp"
+	"slices"
+	"time"
+
+	"muster/bootstrap"
+)
+
+// replaceAfter is short, so that runs are.
+const replaceAfter = 40 * time.Second
+
+// look reads the data directory, as an agent does while its etcd is stopped.
+func (a *agent) look() {
+	b, d := a.b, a.b.disk
+	a.looked = a.w.now
+	f := bootstrap.Disk{Hardware: match(d.hardware == b.hardware)}
+	switch x := d.dir; {
+	case b.unreadable && a.w.plant.unknownEmpty:
+		f.State = bootstrap.DiskEmpty
+	case b.unreadable:
+		f.State, f.Why = bootstrap.DiskUnknown, "input/output error"
+	case x.empty():
+		f.State = bootstrap.DiskEmpty
+	case x.damage != "":
+		f.State, f.Why, f.Unlogged = bootstrap.DiskDamaged, x.damage, !x.logged
+	case x.unborn:
+		f.State = bootstrap.DiskUnborn
+	default:
+		f.State, f.Cluster, f.Member = bootstrap.DiskMember, x.cluster, x.member
+		f.Members = members(x.db.members)
+		if m, ok := x.db.find(x.member); ok {
+			f.PeerURL = m.url
+		}
+	}
+	if x := d.dir; x != nil && x.board != "" && !b.unreadable {
+		f.Owner = match(x.board == d.id && x.life == d.life)
+	}
+	a.facts = f
+}
+
+func match(same bool) bootstrap.Match {
+	if same {
+		return bootstrap.MatchSame
+	}
+	return bootstrap.MatchOther
+}
+
+func members(list []member) []bootstrap.Member {
+	var out []bootstrap.Member
+	for _, m := range list {
+		out = append(out, bootstrap.Member{ID: m.id, Name: m.name, PeerURL: m.url, Learner: m.learner, Started: m.started})
+	}
+	return out
+}
+
+// observe gathers what the agent knows.
+func (a *agent) observe() bootstrap.Observation {
+	b, d, w := a.b, a.b.disk, a.w
+	if a.server == nil && (a.facts.State == bootstrap.DiskUnknown || w.now-a.looked >= 10*time.Second) {
+		a.look()
+	}
+	a.remember()
+	a.machine.SetSelf(a.founder())
+	o := bootstrap.Observation{
+		Now: w.time(), Failed: a.failed, Order: a.order, Seat: a.seat,
+		Want: bootstrap.Want{Cluster: "lab", Boards: w.profileBoards(), Voters: w.voters, Never: b.never, ReplaceAfter: replaceAfter},
+		Self: bootstrap.Self{ID: d.id, Life: d.life, Name: b.name(), Address: b.host, PeerURL: b.peerURL(), Patience: a.patience},
+		Disk: a.facts, Etcd: a.etcd(), Cluster: a.cluster,
+	}
+	if b.bare {
+		o.Want = bootstrap.Want{}
+	}
+	o.Disk.Born, o.Disk.Readdressed, o.Disk.Intent = d.born, d.readdressed, d.intent
+	o.Plan, o.Founding = a.plan, a.founding()
+	for _, v := range a.peers {
+		o.Peers = append(o.Peers, v.Peer)
+	}
+	slices.SortFunc(o.Peers, func(x, y bootstrap.Peer) int { return cmp.Compare(x.ID, y.ID) })
+	o.Shadow = a.shadow()
+	if next, news := bootstrap.Learn(d.owners, o.Peers); news {
+		d.owners = next
+	}
+	o.Owners = d.owners
+	if a.order == bootstrap.OrderLeave && d.intent.Do != "" {
+		a.order = ""
+	}
+	return o
+}
+
+// remember writes down what must not be forgotten: that a log was seen.
+func (a *agent) remember() {
+	d := a.b.disk
+	f := a.facts
+	logged := f.State == bootstrap.DiskMember || f.State == bootstrap.DiskDamaged && !f.Unlogged
+	if !logged || f.Owner != bootstrap.MatchSame || f.Hardware != bootstrap.MatchSame {
+		return
+	}
+	d.born = true
+	if d.intent.Do == bootstrap.IntentFound || d.intent.Do == bootstrap.IntentJoin {
+		d.intent = bootstrap.Intent{}
+	}
+}
+
+func (a *agent) founding() bootstrap.Founding {
+	s := a.machine.Status()
+	f := bootstrap.Founding{Rival: a.rival, Proposing: !s.Ballot.IsZero(), Promises: s.Promises, Accepts: s.Accepts}
+	if !s.Promised.IsZero() {
+		f.Promised, f.Own = s.Promised.String(), s.Promised.Board == a.gossipID()
+	}
+	return f
+}
+
+// refusal is why the board takes no part in founding.
+func (a *agent) refusal() string {
+	s := a.state
+	switch {
+	case a.b.never:
+		return "founding: never"
+	case s.Disk.State != bootstrap.DiskEmpty:
+		return "not empty"
+	case s.Disk.Born || s.Disk.Intent.Do != "":
+		return "started before"
+	case s.Disk.Hardware != bootstrap.MatchSame:
+		return "other hardware"
+	case s.Shadow != "":
+		return "twin"
+	case len(s.Peers)+1 > a.machine.Terms().Limit():
+		return "too many"
+	}
+	return ""
+}
+
+// shadow is where another living board shows this board's ID.
+func (a *agent) shadow() string {
+	for _, o := range a.w.boards {
+		if o != a.b && o.agent != nil && o.agent.gossipID() == a.gossipID() && a.w.visible(a.b, o) {
+			return o.host
+		}
+	}
+	return ""
+}
+
+func (a *agent) role() string {
+	s := a.state
+	switch {
+	case s.Row == bootstrap.Removed, s.Row == bootstrap.Clone, s.Row == bootstrap.StaleData, s.Row == bootstrap.Leave:
+		return "none"
+	case s.Etcd.Proc == bootstrap.ProcRunning && s.Etcd.Learner:
+		return "learner"
+	case s.Etcd.Proc == bootstrap.ProcRunning:
+		return "voter"
+	case s.Row == bootstrap.JoinStandby, s.Row == bootstrap.PlanKnowsMeNot:
+		return "standby"
+	}
+	return "none"
+}
+
+// clusterOf is the cluster that this board is of: the plan's, else its data's.
+func (a *agent) clusterOf() string {
+	if a.fleets != "" {
+		return a.fleets
+	}
+	return a.facts.Cluster
+}
+
+func (a *agent) healthy() bool {
+	e := a.state.Etcd
+	return e.Proc == bootstrap.ProcRunning && e.Quorum == bootstrap.QuorumHeld && !e.Learner
+}

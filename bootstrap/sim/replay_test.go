@@ -1,0 +1,109 @@
+package sim
+
+import (
+	"strings"
+	"testing"
+	"time"
+)
+
+// replays are scenarios that once broke a rule, made small by Shrink. What each
+// showed is its name.
+var replays = []struct {
+	name string
+	Scenario
+}{
+	{"all move while they run: the last list is no word of a quorum that is gone",
+		Scenario{Seed: 2, Boards: 3, Voters: 3, Faults: []Fault{
+			{At: 37912 * time.Millisecond, Kind: MoveAll},
+		}}},
+	{"a member that was away while the others were re-addressed finds back",
+		Scenario{Seed: 2, Boards: 3, Voters: 3, Faults: []Fault{
+			{At: 37912 * time.Millisecond, Kind: MoveAll},
+			{At: 44417 * time.Millisecond, Kind: Unreadable, Board: 0, For: 39 * time.Second},
+		}}},
+	{"two of five with empty disks do not keep each other listed",
+		Scenario{Seed: 41, Boards: 6, Voters: 5, Faults: []Fault{
+			{At: 127075 * time.Millisecond, Kind: Damage, Board: 2, For: 30 * time.Second},
+			{At: 134743 * time.Millisecond, Kind: Damage, Board: 3, For: 3 * time.Second},
+		}}},
+	{"a board that leaves and moves is found at its new place",
+		Scenario{Seed: 84, Boards: 4, Voters: 3, Faults: []Fault{
+			{At: 34691 * time.Millisecond, Kind: Leave, Board: 2},
+			{At: 34691 * time.Millisecond, Kind: Split, Board: 2, For: 38 * time.Second},
+			{At: 42053 * time.Millisecond, Kind: Swap, Board: 2, Other: 1},
+		}}},
+	{"a leader at the place of a dead member removes it",
+		Scenario{Seed: 1049, Boards: 3, Voters: 3, Faults: []Fault{
+			{At: 8448 * time.Millisecond, Kind: Kill, Board: 0, For: 9 * time.Second},
+			{At: 23148 * time.Millisecond, Kind: Wipe, Board: 0, For: 17 * time.Second},
+			{At: 23148 * time.Millisecond, Kind: Swap, Board: 0, Other: 1},
+			{At: 33181 * time.Millisecond, Kind: Mains, Board: 2, For: 11 * time.Second},
+		}}},
+	{"a leader that was asked to leave goes on as steward until it can",
+		Scenario{Seed: 1717, Boards: 4, Voters: 3, Faults: []Fault{
+			{At: 16100 * time.Millisecond, Kind: Leave, Board: 0},
+			{At: 16100 * time.Millisecond, Kind: DataLost, Board: 2, For: 27 * time.Second},
+		}}},
+	{"a joiner that asks a member which is behind does not become its own predecessor",
+		Scenario{Seed: 242, Boards: 5, Voters: 5, Spare: 1, Faults: []Fault{
+			{At: 46284 * time.Millisecond, Kind: DataLost, Board: 0, For: 6 * time.Second},
+			{At: 51371 * time.Millisecond, Kind: TailLost, Board: 4, N: 24, For: 6 * time.Second},
+		}}},
+}
+
+func TestReplays(t *testing.T) {
+	for _, r := range replays {
+		t.Run(r.name, func(t *testing.T) {
+			t.Parallel()
+			replayed(t, r.Scenario)
+		})
+	}
+}
+
+func replayed(t *testing.T, s Scenario) Result {
+	t.Helper()
+	r := play(s, plant{}, true)
+	if r.Broken != "" {
+		t.Errorf("%s after %v\n%s\n%s", r.Broken, r.At, goSyntax(s), strings.Join(last(r.Log, 60), "\n"))
+	}
+	return r
+}
+
+func last(log []string, n int) []string { return log[max(len(log)-n, 0):] }
+
+// TestSameScenarioSameRun shows that a run depends on its scenario alone, or no
+// trace would replay.
+func TestSameScenarioSameRun(t *testing.T) {
+	for seed := range uint64(8) {
+		s := Generate(seed)
+		first, second := play(s, plant{}, true), play(s, plant{}, true)
+		for i := range min(len(first.Log), len(second.Log)) {
+			if first.Log[i] != second.Log[i] {
+				t.Fatalf("seed %d, line %d: %q, then %q", seed, i, first.Log[i], second.Log[i])
+			}
+		}
+		if first.Steps != second.Steps || first.Writes != second.Writes || first.Broken != second.Broken {
+			t.Errorf("seed %d: %+v, then %+v", seed, first, second)
+		}
+	}
+}
+
+// TestShrink makes a list of faults small that fails for two of them.
+func TestShrink(t *testing.T) {
+	s := Scenario{Boards: 3}
+	for i := range 17 {
+		s.Faults = append(s.Faults, Fault{Kind: Kill, N: i})
+	}
+	has := func(s Scenario, n int) bool {
+		for _, f := range s.Faults {
+			if f.N == n {
+				return true
+			}
+		}
+		return false
+	}
+	got := Shrink(s, func(s Scenario) bool { return has(s, 3) && has(s, 11) })
+	if len(got.Faults) != 2 || !has(got, 3) || !has(got, 11) {
+		t.Errorf("shrunk to %+v, want 3 and 11", got.Faults)
+	}
+}

@@ -1,0 +1,243 @@
+package boards
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+// stateDir is where a disk of its own is mounted.
+const stateDir = "/var/lib/muster"
+
+// GiveDisk gives the board, which must be off, a disk of so many MiB for /var/lib/muster, empty: an ext4 file system
+// in a file, which has an end and can fail. Power cuts keep it; while the board is off its files cannot be read.
+func (b *Board) GiveDisk(mib int) {
+	b.lab.t.Helper()
+	b.mustBeOff("given a disk")
+	if _, err := exec.LookPath("mkfs.ext4"); err != nil {
+		refuse(b.lab.t, "a disk needs the program mkfs.ext4; run: apt-get install e2fsprogs")
+	}
+	disk := filepath.Join(b.dir, "disk")
+	err := os.WriteFile(disk, nil, 0o600)
+	if err == nil {
+		err = os.Truncate(disk, int64(mib)<<20)
+	}
+	if err == nil {
+		b.disk = disk
+		err = b.format()
+	}
+	if err != nil {
+		b.lab.t.Fatal(err)
+	}
+}
+
+// format empties the disk, if there is one.
+func (b *Board) format() error {
+	if b.disk == "" {
+		return nil
+	}
+	if err := os.MkdirAll(filepath.Join(b.dir, "lib", "muster"), 0o755); err != nil {
+		return err
+	}
+	_, err := command("", "mkfs.ext4", "-q", "-F", "-m", "0", b.disk)
+	return err
+}
+
+// FillDisk writes a file onto the board's disk until there is no space left.
+func (b *Board) FillDisk() {
+	b.lab.t.Helper()
+	path, err := b.path(stateDir + "/ballast")
+	var file *os.File
+	if err == nil {
+		file, err = os.Create(path)
+	}
+	if err != nil {
+		b.lab.t.Fatal(err)
+	}
+	defer file.Close()
+	// Large pieces first; what is left then is filled by the byte.
+	for size := 1 << 20; size > 0; size /= 8 {
+		piece := make([]byte, size)
+		for err = nil; err == nil; {
+			_, err = file.Write(piece)
+		}
+	}
+	if err = file.Sync(); err != nil {
+		b.lab.t.Fatal(err)
+	}
+}
+
+// FreeDisk removes what FillDisk has written, for good: also FailDisk does not bring it back.
+func (b *Board) FreeDisk() {
+	b.lab.t.Helper()
+	path, err := b.path(stateDir)
+	if err == nil {
+		err = os.Remove(filepath.Join(path, "ballast"))
+	}
+	var dir *os.File
+	if err == nil {
+		dir, err = os.Open(path)
+	}
+	if err != nil {
+		b.lab.t.Fatal(err)
+	}
+	defer dir.Close()
+	if err := unix.Syncfs(int(dir.Fd())); err != nil {
+		b.lab.t.Fatal(err)
+	}
+}
+
+// FailDisk makes the kernel believe in an error of the board's file system, upon which it lets nobody write any more,
+// whatever is open. A power cut and the next boot end it.
+func (b *Board) FailDisk() {
+	b.lab.t.Helper()
+	mounts, err := os.ReadFile(fmt.Sprintf("/proc/%d/mountinfo", b.init()))
+	if err != nil {
+		b.lab.t.Fatal(err)
+	}
+	loop, err := loopAt(string(mounts), stateDir)
+	if err == nil {
+		err = os.WriteFile(filepath.Join("/sys/fs/ext4", loop, "trigger_fs_error"), []byte("1\n"), 0o200)
+	}
+	if err != nil {
+		b.lab.t.Fatal(err)
+	}
+}
+
+// loopAt is the loop device that is mounted on a directory, by mountinfo (proc_pid_mountinfo(5)). Anything else than
+// a loop device is refused: it would be the host's disk that fails.
+func loopAt(mountinfo, dir string) (string, error) {
+	for line := range strings.Lines(mountinfo) {
+		fields := strings.Fields(line)
+		_, behind, _ := strings.Cut(line, " - ")
+		source := strings.Fields(behind)
+		if len(fields) < 5 || len(source) < 2 || fields[4] != dir {
+			continue
+		}
+		name := strings.TrimPrefix(source[1], "/dev/")
+		if source[0] != "ext4" || !regexp.MustCompile(`^loop[0-9]+$`).MatchString(name) {
+			return "", fmt.Errorf("%s is %s on %s, which is no disk of a board", dir, source[0], source[1])
+		}
+		return name, nil
+	}
+	return "", fmt.Errorf("nothing is mounted on %s", dir)
+}
+
+// Edit changes a file on the board, whether it is on or off, in place, so that its mode stays.
+func (b *Board) Edit(name string, change func([]byte) []byte) {
+	b.lab.t.Helper()
+	path, err := b.path(name)
+	var data []byte
+	if err == nil {
+		data, err = os.ReadFile(path)
+	}
+	if err == nil {
+		err = os.WriteFile(path, change(data), 0o600)
+	}
+	if err != nil {
+		b.lab.t.Fatal(err)
+	}
+}
+
+// Remove removes a file or a whole directory of the board, whether it is on or off. It must have been there.
+func (b *Board) Remove(name string) {
+	b.lab.t.Helper()
+	path, err := b.path(name)
+	if err == nil {
+		_, err = os.Lstat(path)
+	}
+	if err == nil {
+		err = os.RemoveAll(path)
+	}
+	if err != nil {
+		b.lab.t.Fatal(err)
+	}
+}
+
+// List names what is in a directory of the board, sorted; nothing if there is no such directory.
+func (b *Board) List(dir string) []string {
+	b.lab.t.Helper()
+	path, err := b.path(dir)
+	var entries []os.DirEntry
+	if err == nil {
+		entries, err = os.ReadDir(path)
+	}
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		b.lab.t.Fatal(err)
+	}
+	var names []string
+	for _, e := range entries {
+		names = append(names, e.Name())
+	}
+	return names
+}
+
+// Card is a copy of all that lies on a board's card: its disk, /etc with machine-id and host name.
+type Card struct{ dir, hostname string }
+
+// CopyCard copies the card of the board, which must be off.
+func (b *Board) CopyCard() Card {
+	b.lab.t.Helper()
+	b.mustBeOff("copied")
+	dir, err := os.MkdirTemp(b.lab.dir, "card-")
+	if err == nil {
+		err = copyParts(b.dir, dir)
+	}
+	if err != nil {
+		b.lab.t.Fatal(err)
+	}
+	return Card{dir, b.Hostname}
+}
+
+// InsertCard puts a copy of the card into the board, which must be off, instead of what it had. The hardware, i.e.
+// the MAC address, stays.
+func (b *Board) InsertCard(c Card) {
+	b.lab.t.Helper()
+	b.mustBeOff("given another card")
+	var errs []error
+	for _, part := range cardParts {
+		errs = append(errs, os.RemoveAll(filepath.Join(b.dir, part)))
+	}
+	if err := errors.Join(append(errs, copyParts(c.dir, b.dir))...); err != nil {
+		b.lab.t.Fatal(err)
+	}
+	b.Hostname, b.disk = c.hostname, ""
+	if disk := filepath.Join(b.dir, "disk"); exists(disk) {
+		b.disk = disk
+	}
+}
+
+// cardParts are what a card consists of, in a board's directory.
+var cardParts = [...]string{"etc", "lib", "disk"}
+
+func copyParts(from, to string) error {
+	for _, part := range cardParts {
+		if !exists(filepath.Join(from, part)) {
+			continue
+		}
+		// -a: whiteouts in /etc are device nodes; holes in the disk's image stay holes.
+		if _, err := command("", "cp", "-a", "--sparse=always", filepath.Join(from, part), to+"/"); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func exists(path string) bool {
+	_, err := os.Lstat(path)
+	return err == nil
+}
+
+func (b *Board) mustBeOff(what string) {
+	b.lab.t.Helper()
+	if b.On() {
+		b.lab.t.Fatalf("board %d: %s while it is on", b.Index, what)
+	}
+}

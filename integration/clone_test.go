@@ -1,0 +1,135 @@
+package integration
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	"muster/integration/boards"
+)
+
+// TestClone_BlankImage makes three cards from one on which an agent has run, alone.
+func TestClone_BlankImage(t *testing.T) {
+	f := newFleet(t, 3)
+	p := profile{cluster: "lab", secret: f.newSecret(), boards: 3, voters: 3, seeds: []string{f.Board(1).Address()}}
+	f.join(p.yaml(), f.Board(1))
+	f.await("the first board waits for others", f.pick(1), inState("found/waiting"))
+	f.PowerCut()
+	image := f.Board(1).CopyCard()
+	for _, b := range f.pick(2, 3) {
+		b.InsertCard(image)
+	}
+	for _, b := range f.Boards() {
+		f.start(b)
+	}
+	seen := f.await("one cluster of three boards", f.Boards(), settled(3, 0))
+	ids := map[string]bool{}
+	for _, s := range seen {
+		ids[s.Board.ID] = true
+	}
+	if len(ids) != 3 {
+		t.Errorf("board IDs %v: want three", ids)
+	}
+	f.awaitList("listed", f.Board(1), votersAre(3), listsOnly(f.Boards()...))
+	f.mustHaveBeen("clone", f.pick(2, 3)...)
+}
+
+// copyOfVoter founds with three boards and puts a copy of a follower's card into the fourth. All boards that have a
+// card of their own run; the fourth is off.
+func copyOfVoter(t *testing.T) (f *fleet, c cast, original, copied *boards.Board) {
+	t.Helper()
+	f = newFleet(t, 4)
+	_, c = f.found(profile{cluster: "lab", boards: 3, voters: 3}, f.pick(1, 2, 3)...)
+	original, copied = c.followers[0], f.Board(4)
+	original.PowerCut()
+	copied.PowerCut()
+	copied.InsertCard(original.CopyCard())
+	f.start(original)
+	f.await("the voter is back", f.pick(1, 2, 3), settled(3, 0))
+	return f, c, original, copied
+}
+
+func TestClone_MembersCard(t *testing.T) {
+	f, c, original, copied := copyOfVoter(t)
+	before := f.list(c.leader)
+	w := f.write(c.voters...)
+	ran := watchEtcds(copied)
+	f.start(copied)
+	seen := f.await("the copy stands by", f.Boards(), all(settled(3, 1), oneCluster(before.cluster())))
+	if n := len(ran().pids); n != 0 {
+		t.Errorf("etcd was started %d times on the copied data", n)
+	}
+	if seen[3].Board.ID == seen[original.Index-1].Board.ID {
+		t.Errorf("both are board %s", seen[3].Board.ID)
+	}
+	f.awaitList("as before", c.leader, sameIDs(before), votersAre(3), listsOnly(c.voters...))
+	w.stop()
+	f.mustHaveSetAside(copied, 0, "clone")
+	f.mustKeep(0, c.voters...)
+	f.mustNeverHaveHeld(c.voters...)
+}
+
+// TestClone_NoQuorum starts the copy while nobody can say whether its data is of use.
+func TestClone_NoQuorum(t *testing.T) {
+	f, c, _, copied := copyOfVoter(t)
+	before := f.list(c.leader)
+	for _, b := range c.voters {
+		b.PowerCut()
+	}
+	f.start(copied)
+	holdsAsClone := all(inState("clone"), func(views []status) error {
+		if !views[0].Board.Holding || len(etcds(copied)) > 0 || len(archived(copied)) > 0 {
+			return fmt.Errorf("want it to hold and to touch nothing: %v; %v", views[0], copied.Processes())
+		}
+		return nil
+	})
+	f.await("the copy holds", []*boards.Board{copied}, holdsAsClone)
+	f.throughout("it goes on holding", 5*time.Second, []*boards.Board{copied}, holdsAsClone)
+	for _, b := range c.voters {
+		f.start(b)
+	}
+	f.await("the copy stands by when the others are back", f.Boards(), all(settled(3, 1), oneCluster(before.cluster())))
+	f.awaitList("as before", c.leader, sameIDs(before), votersAre(3), listsOnly(c.voters...))
+	f.mustHaveSetAside(copied, 0, "clone")
+	f.mustNeverHaveHeld(c.voters...)
+}
+
+// TestTwin gives two boards one identity by order, so that nobody can tell which is which.
+func TestTwin(t *testing.T) {
+	f := newFleet(t, 4)
+	p := profile{cluster: "lab", secret: f.newSecret(), boards: 3, voters: 3, seeds: []string{f.Board(1).Address()}}
+	one, other := f.Board(3), f.Board(4)
+	f.join(p.yaml(), f.pick(1, 2)...)
+	startAs := func(b *boards.Board) {
+		b.WriteFile(profilePath, p.yaml(), 0o600)
+		b.Start("join", "--profile", profilePath, "--foreground", "--identity", "the-same")
+	}
+	startAs(one)
+	c := f.castWhen("founded", f.pick(1, 2, 3), settled(3, 0))
+	before := f.list(c.leader)
+	w := f.write(c.voters...)
+	startAs(other)
+	f.await("both hold", []*boards.Board{one, other}, all(inState("twin"), func(views []status) error {
+		for _, s := range views {
+			if !s.Board.Holding {
+				return fmt.Errorf("want it to hold: %v", s)
+			}
+		}
+		return nil
+	}))
+	if len(etcds(one)) != 1 || len(etcds(other)) != 0 {
+		t.Errorf("etcd runs %d times on the first, %d times on the second; want it to go on where it ran", len(etcds(one)), len(etcds(other)))
+	}
+	vanish(other)
+	f.await("the first goes on when the second is gone", f.pick(1, 2, 3), all(settled(3, 0), oneCluster(before.cluster()), func(views []status) error {
+		if slices.ContainsFunc(views, func(s status) bool { return s.Board.State == "twin" }) {
+			return errors.New("still a twin")
+		}
+		return nil
+	}))
+	f.awaitList("as before", c.leader, sameIDs(before), votersAre(3), listsOnly(f.pick(1, 2, 3)...))
+	w.stop()
+	f.mustKeep(0, f.pick(1, 2, 3)...)
+}
