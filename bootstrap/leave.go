@@ -8,7 +8,12 @@ import (
 // LeaveRefusal says why this board may not leave now, or "" if it may: by
 // leaving it must not cost the cluster its quorum, nor the fleet its only data.
 func LeaveRefusal(s State) string {
-	if s.Disk.State == DiskEmpty {
+	switch {
+	case s.Disk.State == DiskEmpty && s.Plan == nil && s.Founding.Promised != "":
+		return "it takes part in a founding, and does not know yet whether it is a founder"
+	case s.Disk.State == DiskEmpty && s.Plan != nil && namesMe(s) && !s.Cluster.known(s.Now):
+		return "the plan names it as a founder, and no quorum answers that could do without it"
+	case s.Disk.State == DiskEmpty:
 		return ""
 	}
 	m := listed(s.Cluster.Members, s.Disk.Member)

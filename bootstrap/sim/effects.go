@@ -58,7 +58,8 @@ func (a *agent) start(act bootstrap.Action) {
 	case act.Plan != nil:
 		id, _ := act.Plan.MemberID(d.id)
 		me, _ := act.Plan.Founder(d.id)
-		l.name, l.state, l.token = me.Name, "new", act.Plan.Token
+		// A founder that moved since founds as the member that was agreed on.
+		l.name, l.state, l.token, l.advertise = me.Name, "new", act.Plan.Token, me.PeerURL
 		l.wantMember, l.wantCluster = bootstrap.FormatID(id), bootstrap.FormatID(act.Plan.ClusterID())
 		for _, f := range act.Plan.Founders {
 			l.initial = append(l.initial, peerName{f.Name, f.PeerURL})

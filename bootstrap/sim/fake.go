@@ -65,7 +65,8 @@ const (
 // for what has a log, "".
 type launch struct {
 	dir         *dir
-	name, url   string
+	name, url   string // url: where it listens
+	advertise   string // its URL in the initial cluster, if that is another
 	state       string
 	initial     []peerName
 	token       string
@@ -74,6 +75,8 @@ type launch struct {
 	machine     int           // on which it runs
 	lag         time.Duration // how long it takes to get all that the leader has
 }
+
+func (l launch) advertised() string { return cmp.Or(l.advertise, l.url) }
 
 // server is a running fake etcd.
 type server struct {
@@ -191,12 +194,12 @@ func (f *fabric) openNew(s *server) (fault, error) {
 	for _, p := range s.initial {
 		id := memberID(p.url, s.token)
 		ids = append(ids, id)
-		if p.url == s.url && p.name == s.name {
+		if p.url == s.advertised() && p.name == s.name {
 			own = id
 		}
 	}
 	if own == "" {
-		return faultNone, fmt.Errorf("%s=%s is not in the initial cluster", s.name, s.url)
+		return faultNone, fmt.Errorf("%s=%s is not in the initial cluster", s.name, s.advertised())
 	}
 	if o := f.anyOf(s); o != nil {
 		if m, ok := o.list.find(own); ok && m.started {
