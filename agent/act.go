@@ -165,7 +165,7 @@ func (a *Agent) childNews(n childReport) {
 	if !started {
 		return
 	}
-	listed := a.disk.Members
+	listed := members(n.event.Members)
 	a.disk = bootstrap.Disk{State: bootstrap.DiskMember, Cluster: n.event.ClusterID, Member: n.event.MemberID,
 		PeerURL: a.disk.PeerURL, Members: listed, Hardware: a.disk.Hardware, Owner: a.store.ownerMatch(a.board)}
 	if a.disk.PeerURL == "" {

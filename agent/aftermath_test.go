@@ -97,7 +97,7 @@ func TestLastCopyIsNotClearedByAnOlderAnswer(t *testing.T) {
 			left := func() []string {
 				p.state = bootstrap.Fold(p.state, p.observe(time.Now()))
 				p.clearArchive(p.ctx, bootstrap.Action{Do: bootstrap.Wait})
-				p.operator.workers.Wait()
+				p.cleaner.workers.Wait()
 				return p.store.archiveNames(t)
 			}
 			p.state = bootstrap.Fold(p.state, p.observe(time.Now()))

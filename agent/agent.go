@@ -54,6 +54,7 @@ type Agent struct {
 	disk    bootstrap.Disk
 	// operator has what is under way through the quorum.
 	operator  *operator
+	cleaner   *operator // of the archive: it may take long on a slow card
 	owners    []bootstrap.Owner
 	seat      bootstrap.Seat // the last one that this board gave as steward
 	orders    chan order
@@ -110,7 +111,7 @@ func Run(ctx context.Context, c Config) error {
 }
 
 func newAgent(c Config, s *store) (*Agent, error) {
-	a := &Agent{config: c, log: c.Log, store: s, host: c.Name, decided: make(chan struct{}), operator: newOperator(), orders: make(chan order)}
+	a := &Agent{config: c, log: c.Log, store: s, host: c.Name, decided: make(chan struct{}), operator: newOperator(), cleaner: newOperator(), orders: make(chan order)}
 	if a.host == "" {
 		host, err := os.Hostname()
 		if err != nil {
@@ -168,6 +169,7 @@ func (a *Agent) shutdown() error {
 	errs = append(errs, a.notify.Stopping())
 	errs = append(errs, a.runner.stop())
 	a.operator.workers.Wait()
+	a.cleaner.workers.Wait()
 	if a.fleet != nil {
 		errs = append(errs, a.fleet.close())
 	}

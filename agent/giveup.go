@@ -163,7 +163,7 @@ const clearEvery = time.Hour
 // quorum of this board's cluster has answered.
 func (a *Agent) clearArchive(ctx context.Context, act bootstrap.Action) {
 	c := a.state.Cluster
-	quiet := act.Do == bootstrap.Wait && a.board.Aside == nil && !a.operator.busy
+	quiet := act.Do == bootstrap.Wait && a.board.Aside == nil && !a.cleaner.busy
 	if !quiet || c.AsOf.IsZero() || a.state.Now.Sub(c.AsOf) > clearFresh || a.state.Now.Sub(a.clearAt) < clearEvery {
 		return
 	}
@@ -173,8 +173,8 @@ func (a *Agent) clearArchive(ctx context.Context, act bootstrap.Action) {
 	}
 	a.clearAt = a.state.Now
 	keep, live, log := a.fleet.profile.Heal.ArchiveKeep, c.ID, a.log
-	a.operator.begin(ctx, func(context.Context) outcome {
-		return outcome{action: act, err: a.store.clearArchive(keep, live, log), quiet: true}
+	a.cleaner.begin(ctx, func(context.Context) outcome {
+		return outcome{action: act, err: a.store.clearArchive(keep, live, log)}
 	})
 }
 

@@ -62,6 +62,11 @@ func (a *Agent) sleep(ctx context.Context, d time.Duration) bool {
 		a.fleet.move(ctx, a, at)
 	case out := <-a.operator.results:
 		a.operated(out)
+	case out := <-a.cleaner.results:
+		a.cleaner.busy = false
+		if out.err != nil {
+			a.log.Warn().Err(out.err).Msg("the archive could not be cleared; it is tried again later")
+		}
 	case o := <-a.orders:
 		a.take(o)
 	case m := <-a.fleet.messageEvents():

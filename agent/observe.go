@@ -174,7 +174,7 @@ func peers(seen []discovery.Peer) []bootstrap.Peer {
 	out := make([]bootstrap.Peer, len(seen))
 	for i, p := range seen {
 		out[i] = bootstrap.Peer{ID: p.Board, Life: p.Life, Name: p.Name, Address: p.Address.String(), Alive: p.Alive, Since: p.Since,
-			Data: p.Data, Cluster: p.Cluster, Member: p.Member, Seat: bootstrap.Seat{Member: p.Seat.Member, Life: p.Seat.Life}, Keys: keys(p.Keys), PeerURL: p.PeerURL, Role: p.Role, Healthy: p.Healthy, Boards: p.Boards, Voters: p.Voters, Never: p.Never}
+			Data: p.Data, Cluster: p.Cluster, Member: p.Member, Plan: p.Plan, Seat: bootstrap.Seat{Member: p.Seat.Member, Life: p.Seat.Life}, Keys: keys(p.Keys), PeerURL: p.PeerURL, Role: p.Role, Healthy: p.Healthy, Boards: p.Boards, Voters: p.Voters, Never: p.Never}
 	}
 	return out
 }

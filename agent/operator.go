@@ -56,7 +56,6 @@ type outcome struct {
 	seat   bootstrap.Seat   // Add: the seat
 	list   *etcd.MemberList // as the quorum said afterwards; nil if that is not known
 	at     time.Time        // from before it was asked
-	quiet  bool             // it is not worth a line that it worked
 	err    error
 }
 
@@ -168,7 +167,7 @@ func (a *Agent) operated(out outcome) {
 		return
 	}
 	a.failed(act, out.err)
-	if out.err != nil || out.quiet {
+	if out.err != nil {
 		return
 	}
 	a.operator.last, a.operator.lastAt = act, time.Now()

@@ -167,7 +167,7 @@ func (r *runner) crashed(now time.Time, e etcd.Exit) {
 	r.crashes++
 	wait := backoffMost
 	// What these tell does not pass by itself.
-	lasting := e.Kind == etcd.ExitDiverged || e.Kind == etcd.ExitForeignIDs
+	lasting := e.Cause() == etcd.CauseDiverged || e.Cause() == etcd.CauseForeign
 	if r.crashes < 7 && !lasting {
 		wait = min(backoffFirst<<(r.crashes-1), backoffMost)
 	}
@@ -224,6 +224,10 @@ func faultOf(c etcd.Cause) bootstrap.Fault {
 		return bootstrap.FaultFull
 	case etcd.CauseDiskReadOnly:
 		return bootstrap.FaultReadOnly
+	case etcd.CausePort:
+		return bootstrap.FaultPort
+	case etcd.CauseIO:
+		return bootstrap.FaultIO
 	}
 	return bootstrap.FaultNone
 }

@@ -184,7 +184,9 @@ func TestFaultStaysUntilItIsReady(t *testing.T) {
 		"write: no space left on device":     bootstrap.FaultFull,
 		"open: read-only file system":        bootstrap.FaultReadOnly,
 		"walpb: crc mismatch":                bootstrap.FaultDamaged,
-		"listen tcp: address already in use": bootstrap.FaultNone,
+		"listen tcp: address already in use": bootstrap.FaultPort,
+		"read: input/output error":           bootstrap.FaultIO,
+		"something else":                     bootstrap.FaultNone,
 	} {
 		now := time.Now()
 		r := newRunner(nil, zerolog.Nop())

@@ -201,6 +201,8 @@ func (w *watch) take(list etcd.MemberList, at time.Time) {
 		return
 	}
 	r.listAt, r.clusterID, r.members = at, list.ClusterID, list.Members
+	// Those are of an earlier question.
+	r.keys, r.fenced = bootstrap.KeysUnknown, false
 	w.publish(r)
 }
 
@@ -208,7 +210,8 @@ func (w *watch) take(list etcd.MemberList, at time.Time) {
 func (w *watch) publish(r reading) {
 	w.mu.Lock()
 	old := w.last
-	if r.listAt.IsZero() {
+	if r.listAt.Before(old.listAt) {
+		// Not read, or asked before one that was read elsewhere.
 		r.listAt, r.clusterID, r.members, r.keys, r.fenced = old.listAt, old.clusterID, old.members, old.keys, old.fenced
 	}
 	w.last = r

@@ -54,6 +54,12 @@ func besideRival(s State) Action {
 		if a, ok := unfence(s); ok {
 			return a
 		}
+		if s.Etcd.Leader && s.Cluster.known(s.Now) {
+			// Its seats are kept all the same.
+			if a, open := steward(s); open {
+				return a
+			}
+		}
 		return hold(TwoClusters, say,
 			"two clusters were founded in one fleet, and both go on; decide which one stays, and run `agent yield` on each board of the other")
 	case s.Now.Sub(s.Rivaled) < rivaled:
@@ -158,6 +164,10 @@ func yield(s State, say string) Action {
 // evidence was a quorum's: it lasts, although the quorum may be gone by now.
 func pledged(s State) Action {
 	say := fmt.Sprintf("cluster %s has no keys and gives way to the other one of this fleet", s.Disk.Intent.Cluster)
+	if s.Cluster.known(s.Now) && s.Cluster.Keys == KeysSome {
+		// Somebody took the fence away by hand.
+		return byOrderOnly(s, TwoClusters, say+", and was written to since", "decide which cluster stays; "+byOrder)
+	}
 	if s.Disk.State == DiskMember && s.Disk.Cluster != s.Disk.Intent.Cluster {
 		return byOrderOnly(s, TwoClusters, say+", and other data is here", byOrder)
 	}

@@ -127,11 +127,15 @@ func start(s State, why Row, say string) Action {
 	case s.Self.PeerURL == "":
 		return noAddress(s)
 	case s.Founding.Rival != nil:
-		return byOrderOnly(s, TwoClusters, fmt.Sprintf("two founding plans were chosen in this fleet: %s here, %s elsewhere", s.Plan.Digest(), s.Founding.Rival.Digest()),
+		a := byOrderOnly(s, TwoClusters, fmt.Sprintf("two founding plans were chosen in this fleet: %s here, %s elsewhere", s.Plan.Digest(), s.Founding.Rival.Digest()),
 			"`boards` was too small in a profile; decide which cluster stays, and run `agent yield` on each board of the other")
+		if a.Do == SetAside {
+			a.Plan = s.Founding.Rival
+		}
+		return a
 	case other != nil:
 		return byOrderOnly(s, TwoClusters, fmt.Sprintf("the plan here makes cluster %s, and %s holds data of cluster %s", clusterID(s.Plan), other.Name, other.Cluster),
-			"decide which of the two stays, and run `agent yield` on each board of the other")
+			"if that card is an old one, switch its board off or empty it; else run `agent yield` here and the board takes no part in this plan")
 	case s.Cluster.known(s.Now) && !s.Cluster.lists(FormatID(id)):
 		return setAside(s, Removed, fmt.Sprintf("the quorum of cluster %s does not list the member that the plan names for this board", s.Cluster.ID))
 	case startedInList(s, FormatID(id)):
@@ -170,6 +174,10 @@ func child(s State, why Row, say string) Action {
 			a.Why, a.Hint = DiskFull, "make room on the disk; nothing is lost, and etcd is started again by itself"
 		case FaultReadOnly:
 			a.Why, a.Hint = DiskReadOnly, "the kernel makes a failing card read-only: look at its log, and mount the file system for writing or change the card; etcd is started again by itself"
+		case FaultPort:
+			a.Hint = "another process listens on etcd's port: end it, or name another port in every profile; etcd is started again by itself"
+		case FaultIO:
+			a.Hint = "the card answers with errors: change it soon; etcd is started again by itself"
 		default:
 			a.Hint = "it is started again by itself; the log has its last lines"
 		}

@@ -27,8 +27,8 @@ type State struct {
 	// as unseen only for as long as this agent has looked.
 	Unseen   map[string]time.Time // by member ID: since when neither gossip nor raft shows it
 	Learning Learning
-	Tried    map[string]time.Time // by board ID: when it last gave up a seat as a learner
-	Moves    []Move               // boards that came or went within the last steady
+	Tried    map[string]Try // by board ID: that it gave up a seat as a learner
+	Moves    []Move         // boards that came or went within the last steady
 }
 
 // Learning is how far the present learner has come.
@@ -36,6 +36,12 @@ type Learning struct {
 	Member string
 	Match  uint64
 	Since  time.Time // when it last came further
+}
+
+// Try is a board that was given a seat in vain.
+type Try struct {
+	At    time.Time // the last time
+	Times int
 }
 
 // Move is a board that came or went.
@@ -130,9 +136,9 @@ func (s State) Note(a Action) State {
 		if a.Board != "" {
 			s.Tried = maps.Clone(s.Tried)
 			if s.Tried == nil {
-				s.Tried = map[string]time.Time{}
+				s.Tried = map[string]Try{}
 			}
-			s.Tried[a.Board] = s.Now
+			s.Tried[a.Board] = Try{At: s.Now, Times: s.Tried[a.Board].Times + 1}
 		}
 	}
 	if a.Why == Restart && (s.StartedAs == Moved || s.StartedAs == MovedAll) {

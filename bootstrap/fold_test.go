@@ -209,7 +209,7 @@ func TestFoldLeavesThePastAlone(t *testing.T) {
 	if !maps.Equal(prev.Unseen, unseen) || !slices.Equal(prev.Moves, moves) {
 		t.Error("Fold wrote to the state before")
 	}
-	tried := map[string]time.Time{"d": at(0)}
+	tried := map[string]Try{"d": {At: at(0), Times: 1}}
 	State{Observation: Observation{Now: at(1)}, Tried: tried}.Note(Action{Do: Remove, Board: "e"})
 	if len(tried) != 1 {
 		t.Error("Note wrote to the state before")

@@ -77,10 +77,14 @@ func left(State) Action {
 // or "": a member that works gives up its seat by leaving.
 func YieldRefusal(s State) string {
 	switch {
-	case s.Disk.State == DiskEmpty && s.Disk.Intent.Do == "" && !s.Disk.Born:
+	case s.Disk.State == DiskUnknown || s.Row == Twin:
+		return "this does not decide what this board waits for; see `agent explain`"
+	case s.Disk.State == DiskEmpty && s.Disk.Intent.Do == "" && !s.Disk.Born && s.Row != TwoClusters:
 		return "there is no data on this board to give up"
-	case s.Etcd.Proc == ProcRunning && s.Etcd.Quorum == QuorumHeld && rival(s) == nil && !s.Cluster.Fenced:
+	case s.Etcd.Proc == ProcRunning && rival(s) == nil && !s.Cluster.Fenced && s.Etcd.Quorum == QuorumHeld:
 		return "this board works in a cluster that has its quorum; to take it out run `agent leave`"
+	case s.Etcd.Proc == ProcRunning && rival(s) == nil && !s.Cluster.Fenced:
+		return "etcd runs here and waits for its quorum, which giving up this data would not bring back"
 	}
 	return ""
 }

@@ -54,6 +54,9 @@ func TestYieldRefusal(t *testing.T) {
 		{"works", voter(), "agent leave"},
 		{"works beside another cluster", unwritten(), ""},
 		{"does not run", stopped(), ""},
+		{"waits for its quorum", func() State { s := voter(); s.Etcd.Quorum = QuorumLost; return s }(), "would not bring back"},
+		{"a disk that cannot be read", State{}, "does not decide"},
+		{"an empty founder beside another plan", func() State { s := empty(); s.Row = TwoClusters; return s }(), ""},
 		{"set aside half way", func() State { s := empty(); s.Disk.Intent.Do = IntentSetAside; return s }(), ""},
 	} {
 		if got := YieldRefusal(tt.state); tt.want == "" && got != "" || !strings.Contains(got, tt.want) {

@@ -23,8 +23,14 @@ func member(s State) Action {
 			"switch on a board that knows the plan, or decide which cluster stays; "+byOrder)
 	case s.Cluster.known(s.Now) && !s.Cluster.lists(s.Disk.Member):
 		return setAside(s, Removed, fmt.Sprintf("the quorum of cluster %s does not list this board's member %s any more", s.Cluster.ID, s.Disk.Member))
-	case (s.Etcd.Fault == FaultDamaged || s.Etcd.Fault == FaultDiverged) && s.Etcd.Proc != ProcRunning && withoutMe(s):
+	case s.Etcd.Fault == FaultDamaged && s.Etcd.Proc != ProcRunning && withoutMe(s):
 		return damaged(s, s.Etcd.LastWords)
+	case s.Etcd.Fault == FaultDiverged && s.Etcd.Proc == ProcBackoff:
+		// One rotten peer makes every good member that starts beside it say this.
+		a := byOrderOnly(s, Damaged, "the data here differs from a peer's at the same revision, and which of them is right is not known: "+s.Etcd.LastWords,
+			"compare all members with `agent etcdctl endpoint hashkv --cluster`; on the board whose hash stands alone: "+byOrder)
+		a.Again = max(s.Etcd.RetryAt.Sub(s.Now), time.Millisecond)
+		return a
 	case s.Order == OrderYield && s.Etcd.Proc != ProcRunning && rival(s) != nil:
 		return yield(s, "the owner gives this board's cluster up for the other one")
 	case s.Order == OrderYield && s.Etcd.Proc != ProcRunning:
@@ -84,7 +90,7 @@ func running(s State) Action {
 			return a
 		}
 		return Action{Do: Wait, Why: TwoClusters, Say: "this cluster takes no writes: it was about to give way to another one of this fleet, which is not seen any more",
-			Hint: "switch the boards of the other cluster on; or give this one up with `agent yield` on each of its boards", WaitsFor: []string{"the other cluster"}, Again: time.Second}
+			Hint: "switch the boards of the other cluster on, or run `agent yield` on each board here; if that one is gone for good, `agent etcdctl alarm disarm` lets this one take writes again", WaitsFor: []string{"the other cluster"}, Again: time.Second}
 	case s.Etcd.Learner:
 		return Action{Do: Wait, Why: why, Say: "etcd runs as a learner and the quorum is held"}
 	case s.Etcd.Leader && s.Cluster.known(s.Now):
@@ -116,6 +122,11 @@ func openSeats(s State) string {
 				return text + ", and no standby could take its seat"
 			}
 			return fmt.Sprintf("%s, and loses its seat after %s", text, s.Want.ReplaceAfter)
+		}
+	}
+	for _, p := range s.Peers {
+		if p.Alive && p.Role == "standby" && resting(s, p.ID) && s.Cluster.voters() < s.Want.Voters {
+			return fmt.Sprintf("; %s was given a seat %s and could not take it; it is tried again later", p.Name, times(s.Tried[p.ID].Times))
 		}
 	}
 	if voters := s.Cluster.voters(); voters < s.Want.Voters {

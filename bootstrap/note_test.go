@@ -59,12 +59,12 @@ func TestNoteTriedSendsTheNextSeatElsewhere(t *testing.T) {
 		t.Fatalf("got %+v, want the stalled learner of d removed", a)
 	}
 	s = s.Note(a)
-	if !s.Tried["d"].Equal(s.Now) {
+	if s.Tried["d"] != (Try{At: s.Now, Times: 1}) {
 		t.Fatalf("tried %v", s.Tried)
 	}
 	free := voter()
 	free.Want.Voters, free.Tried = 5, s.Tried
-	free.Peers = append(free.Peers, standbyPeer("e", 5))
+	free.Peers = append(free.Peers, standbyPeer("e", 5), standbyPeer("f", 6))
 	if a := Decide(Fold(free, free.Observation)); a.Do != Add || a.Board != "e" {
 		t.Errorf("got %s %s, want a seat for e", a.Do, a.Board)
 	}

@@ -151,6 +151,7 @@ type Peer struct {
 	Data           bool      // it holds a member's data
 	Cluster        string    // cluster ID of that data, hex
 	Member         string    // member ID of that data, hex; "" none, or not the board's own
+	Plan           string    // digest of the founding plan it knows; "" none
 	Seat           Seat      // what it last gave as steward; Board is not told, the life is that board's alone
 	Keys           Keys      // whether a key was ever written to its cluster
 	PeerURL        string
@@ -214,6 +215,8 @@ const (
 	FaultDiverged       // the data differs from the peers'
 	FaultFull           // no space left on the disk
 	FaultReadOnly       // the file system cannot be written
+	FaultPort           // another process listens where etcd should
+	FaultIO             // the disk answers with errors
 )
 
 // Progress is what the leader's raft knows of one member.
@@ -234,7 +237,7 @@ type Etcd struct {
 	PeerURL   string     // where the present child listens for its peers
 	Progress  []Progress // of all members, if this board's member leads; nil: not known
 	Fault     Fault
-	Crashes   int // ends without an order, since it last was ready
+	Crashes   int // ends without an order, since it last served for a minute
 	LastWords string
 	Ended     time.Time // when the last child ended; zero: none has
 	RetryAt   time.Time

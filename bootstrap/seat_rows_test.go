@@ -12,8 +12,20 @@ func seatRows() []row {
 		{"seat/add", voter, func(s *State) { s.Want.Voters = 5; s.Peers = append(s.Peers, standbyPeer("e", 5)) }, Add, "3 of 5 seats are taken; d gets one"},
 		{"seat/add another than the one that stalled", voter, func(s *State) {
 			s.Want.Voters, s.Peers = 5, append(s.Peers, standbyPeer("e", 5))
-			s.Tried = map[string]time.Time{"d": t0.Add(-time.Minute)}
+			s.Tried = map[string]Try{"d": {At: t0.Add(-time.Hour), Times: 1}}
 		}, Add, "e gets one"},
+		{"restart a board that could not take its seat rests", voter, func(s *State) {
+			s.Want.Voters, s.Peers = 5, append(s.Peers, standbyPeer("e", 5))
+			s.Tried = map[string]Try{"d": {At: t0.Add(-90 * time.Second), Times: 2}, "e": {At: t0.Add(-30 * time.Second), Times: 1}}
+		}, Wait, "d was given a seat 2 times and could not take it"},
+		{"seat/add after its rest", voter, func(s *State) {
+			s.Want.Voters, s.Peers = 5, append(s.Peers, standbyPeer("e", 5))
+			s.Tried = map[string]Try{"d": {At: t0.Add(-121 * time.Second), Times: 2}}
+		}, Add, "e gets one"},
+		{"restart a standby of another plan is none", voter, func(s *State) {
+			s.Want.Voters, s.Peers[2].Plan = 5, "another"
+			s.Peers = append(s.Peers, standbyPeer("e", 5))
+		}, Wait, "more standbys are needed"},
 		{"restart an even number is no gain", voter, func(s *State) { s.Want.Voters = 5 }, Wait, "3 of 5 seats are taken, and more standbys are needed"},
 		{"restart not while a voter is silent", voter, func(s *State) {
 			s.Want.Voters, s.Peers = 5, append(s.Peers, standbyPeer("e", 5))

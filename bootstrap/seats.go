@@ -21,6 +21,10 @@ const (
 	stallStart     = 30 * time.Second
 	stallLog       = time.Minute
 	stallSnapshot  = 10 * time.Minute
+	// A board that gave up its seat rests for restFirst, then twice as long each
+	// time, at most restMost.
+	restFirst = time.Minute
+	restMost  = 30 * time.Minute
 	// tend is how soon an open change is looked at again.
 	tend = 200 * time.Millisecond
 )
@@ -180,14 +184,22 @@ func standbys(s State) []Peer {
 	var able []Peer
 	for _, p := range s.Peers {
 		taken := slices.ContainsFunc(s.Cluster.Members, func(m Member) bool { return m.PeerURL == p.PeerURL })
-		if p.Alive && p.Role == "standby" && !p.Data && p.Life != "" && p.PeerURL != "" && !taken {
+		ours := p.Plan == "" || s.Plan == nil || p.Plan == s.Plan.Digest()
+		if p.Alive && p.Role == "standby" && !p.Data && p.Life != "" && p.PeerURL != "" && !taken && ours && !resting(s, p.ID) {
 			able = append(able, p)
 		}
 	}
 	slices.SortStableFunc(able, func(a, b Peer) int {
-		return cmp.Or(s.Tried[a.ID].Compare(s.Tried[b.ID]), cmp.Compare(a.ID, b.ID))
+		return cmp.Or(s.Tried[a.ID].At.Compare(s.Tried[b.ID].At), cmp.Compare(a.ID, b.ID))
 	})
 	return able
+}
+
+// resting says that a board gave up a seat too short a time ago to be given one
+// again: a card that is too small, or a port that is taken, would go in circles.
+func resting(s State, board string) bool {
+	t := s.Tried[board]
+	return t.Times > 0 && s.Now.Sub(t.At) < min(restFirst<<min(t.Times-1, 10), restMost)
 }
 
 // due is a voter that has been unseen for so long that its seat is free.
@@ -206,7 +218,7 @@ func due(s State) *Member {
 func calm(s State, but string) bool {
 	boards := map[string]bool{}
 	for _, m := range s.Moves {
-		if m.Board != but && s.Now.Sub(m.At) < min(steady, s.Want.ReplaceAfter) {
+		if m.Board != but && s.Now.Sub(m.At) < steady {
 			boards[m.Board] = true
 		}
 	}

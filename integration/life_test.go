@@ -23,7 +23,7 @@ const (
 	// replaceAfter is the shortest heal.replace_after that a profile takes.
 	replaceAfter = 10 * time.Second
 	// untilReplaced is how long a lost voter's seat may stay empty: the fleet must have been steady, too.
-	untilReplaced = 2*replaceAfter + patience
+	untilReplaced = 2*replaceAfter + 2*patience
 )
 
 // long skips a variant that the short form of CI leaves out.

@@ -35,6 +35,9 @@ type Event struct {
 	Kind EventKind
 	// MemberID and ClusterID come with started and ready.
 	MemberID, ClusterID string
+	// Members comes with started: the list that the server starts with, which a
+	// quorum may have changed since.
+	Members []Member
 	// Progress comes with progress, one for each member, sorted by ID. It is nil
 	// if the member does not lead any more: nothing is known then.
 	Progress []Progress
@@ -140,7 +143,7 @@ func (c *Child) hear(line []byte) {
 		if m.Event == EventReady {
 			c.relay.enter(serving)
 		}
-		c.push(Event{Kind: m.Event, MemberID: m.Member, ClusterID: m.Cluster})
+		c.push(Event{Kind: m.Event, MemberID: m.Member, ClusterID: m.Cluster, Members: m.Members})
 	case EventProgress:
 		c.push(Event{Kind: m.Event, Progress: m.Progress})
 	case EventStopped:

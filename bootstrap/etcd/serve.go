@@ -17,6 +17,8 @@ import (
 	"go.etcd.io/etcd/server/v3/embed"
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
+
+	"muster/bootstrap"
 )
 
 // stopLimit is how long an ordered stop may take before the child leaves all
@@ -30,6 +32,7 @@ type message struct {
 	Event    EventKind  `json:"event"`
 	Member   string     `json:"member,omitempty"`
 	Cluster  string     `json:"cluster,omitempty"`
+	Members  []Member   `json:"members,omitempty"`
 	Progress []Progress `json:"progress,omitempty"`
 	Why      string     `json:"why,omitempty"`
 }
@@ -145,12 +148,22 @@ func run(ctx context.Context, c Config, r *reporter, lg *zap.Logger) int {
 	if err := limitSilence(cmp.Or(c.ListenPeerURL, c.PeerURL), time.Duration(e.Config().ElectionMs)*time.Millisecond); err != nil {
 		lg.Warn("peers that fall silent are noticed late", zap.Error(err))
 	}
-	r.say(message{Event: EventStarted, Member: member, Cluster: cluster})
+	r.say(message{Event: EventStarted, Member: member, Cluster: cluster, Members: known(e)})
 	var intact <-chan error
 	if seen.haveLog {
 		intact = compare(e)
 	}
 	return attend(ctx, e, r, lg, intact, message{Event: EventReady, Member: member, Cluster: cluster})
+}
+
+// known is the member list that a server starts with: the initial cluster, or what
+// its database says.
+func known(e *embed.Etcd) []Member {
+	var list []Member
+	for _, m := range e.Server.Cluster().Members() {
+		list = append(list, Member{ID: bootstrap.FormatID(uint64(m.ID)), Name: m.Name, PeerURLs: m.PeerURLs, ClientURLs: m.ClientURLs, Learner: m.IsLearner, Started: len(m.ClientURLs) > 0})
+	}
+	return list
 }
 
 // compare compares the hash of the data with those of the peers that answer, as

@@ -78,7 +78,7 @@ func (a *agent) launch(l launch) {
 	}
 	a.server, a.proc, a.heard = s, bootstrap.ProcRunning, map[string]time.Duration{}
 	a.facts = bootstrap.Disk{State: bootstrap.DiskMember, Cluster: s.dir.cluster, Member: s.id, PeerURL: a.facts.PeerURL,
-		Members: a.facts.Members, Hardware: a.facts.Hardware, Owner: match(s.dir.board == a.b.disk.id && s.dir.life == a.b.disk.life)}
+		Members: members(s.list.members), Hardware: a.facts.Hardware, Owner: match(s.dir.board == a.b.disk.id && s.dir.life == a.b.disk.life)}
 	a.remember()
 	a.awaitReady(a.turn)
 	a.wake(0)

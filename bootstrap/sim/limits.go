@@ -31,8 +31,8 @@ func (w *World) forgetDir(d *dir) {
 //     voters are intact and running.
 //   - Spare boards come only once there is a cluster: before, they count as
 //     boards that were forgotten in the profile.
-//   - Addresses change only once the cluster has taken its first write: founders
-//     that move between the plan and their first start hold.
+//   - Two boards swap addresses only once the cluster has taken its first write,
+//     and addresses change at all only once the plan is on every card.
 //   - The voters asked for are not more than the boards there are, and stay what
 //     they are until the fleet is founded.
 func (w *World) bearable(f Fault) bool {
@@ -63,7 +63,7 @@ func (w *World) bearable(f Fault) bool {
 	case Voters:
 		return f.N <= len(w.boards) && w.planSpread()
 	case Move, MoveAll, MoveOff:
-		return w.main != ""
+		return w.planSpread()
 	case Swap:
 		return w.main != "" && w.boards[f.Other].host != "" && b.host != "" && f.Other != f.Board
 	}

@@ -126,7 +126,7 @@ func (a *agent) refusal() string {
 		return "other hardware"
 	case s.Shadow != "":
 		return "twin"
-	case len(s.Peers)+1 > a.machine.Terms().Limit():
+	case bootstrap.Founders(s.Observation) > a.machine.Terms().Limit():
 		return "too many"
 	}
 	return ""
@@ -145,13 +145,13 @@ func (a *agent) shadow() string {
 func (a *agent) role() string {
 	s := a.state
 	switch {
-	case s.Row == bootstrap.Removed, s.Row == bootstrap.Clone, s.Row == bootstrap.StaleData, s.Row == bootstrap.Leave:
+	case s.Row == bootstrap.Removed, s.Row == bootstrap.Clone, s.Row == bootstrap.StaleData, s.Disk.Intent.Do == bootstrap.IntentYield:
 		return "none"
 	case s.Etcd.Proc == bootstrap.ProcRunning && s.Etcd.Learner:
 		return "learner"
 	case s.Etcd.Proc == bootstrap.ProcRunning:
 		return "voter"
-	case s.Row == bootstrap.JoinStandby, s.Row == bootstrap.PlanKnowsMeNot:
+	case s.Row == bootstrap.JoinStandby, s.Row == bootstrap.PlanKnowsMeNot, s.Row == bootstrap.Reflashed, s.Row == bootstrap.JoinSeated:
 		return "standby"
 	}
 	return "none"
