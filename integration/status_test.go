@@ -18,6 +18,7 @@ type status struct {
 		State    string   `json:"state"`
 		Why      string   `json:"why"`
 		WaitsFor []string `json:"waits_for"`
+		Hint     string   `json:"hint"`
 		Holding  bool     `json:"holding"`
 	} `json:"board"`
 	Fleet *struct {

@@ -1,7 +1,9 @@
 package integration
 
 import (
+	"fmt"
 	"slices"
+	"strings"
 	"testing"
 
 	"muster/integration/boards"
@@ -45,6 +47,32 @@ func TestTwoClusters_MeetLater(t *testing.T) {
 	f.await("the second gives way", f.Boards(), all(settled(1, 1), sameCluster(ids[0])))
 	w.stop()
 	f.mustHold(f.Board(2), "written", "on the first")
+}
+
+// TestTwoClusters_ByOrder has keys on both sides: both hold and go on, until the owner decides.
+func TestTwoClusters_ByOrder(t *testing.T) {
+	f, p, ids := foundTwice(t)
+	f.etcdctl(f.Board(1), "put", "written", "on the first")
+	f.etcdctl(f.Board(2), "put", "written", "on the second")
+	f.Heal()
+	p.boards = 2
+	f.rejoin(p, f.Boards()...)
+	f.await("both hold", f.Boards(), func(views []status) error {
+		for i, s := range views {
+			if s.Board.State != "two-clusters" || !s.Board.Holding || !strings.Contains(s.Board.Hint, "agent yield") || s.clusterID() != ids[i] {
+				return fmt.Errorf("want it to hold with the order that decides: %v, hint %q", s, s.Board.Hint)
+			}
+		}
+		return nil
+	})
+	for i, b := range f.Boards() {
+		f.mustHold(b, "written", []string{"on the first", "on the second"}[i])
+	}
+	f.must(f.Board(2), "agent", "yield", "--yes")
+	f.await("the second has given up its own", f.Boards(), all(settled(1, 1), sameCluster(ids[0])))
+	f.mustHold(f.Board(2), "written", "on the first")
+	f.mustHaveSetAside(f.Board(2), 0, "two-clusters")
+	f.mustKeep(0, f.Board(1))
 }
 
 // TestTwoClusters_LateVoterFollows has one voter of the cluster that gives way off meanwhile. When it comes back
