@@ -3,7 +3,6 @@ package agent
 import (
 	"context"
 	"errors"
-	"fmt"
 	"math/rand/v2"
 	"time"
 
@@ -23,7 +22,7 @@ func (a *Agent) act(ctx context.Context, act bootstrap.Action) {
 		return
 	}
 	f := a.fleet
-	f.agree.setRefusal(a.refusal())
+	f.agree.setRefusal(bootstrap.FoundingRefusal(a.state))
 	if f.gossip != nil && f.speaker != a.gossipID() {
 		err = errors.Join(err, f.closeGossip(ctx))
 		f.startGossip(ctx, a)
@@ -131,26 +130,6 @@ func (a *Agent) keepRecord(next boardRecord) error {
 	return nil
 }
 
-// refusal is why this board takes no part in founding; "" if it may.
-func (a *Agent) refusal() string {
-	s := a.state
-	switch {
-	case s.Want.Never:
-		return "its profile says founding: never"
-	case s.Disk.State != bootstrap.DiskEmpty:
-		return "its data directory is not empty"
-	case s.Disk.Born || s.Disk.Intent.Do != "":
-		return "a member of it was started before"
-	case s.Disk.Hardware != bootstrap.MatchSame:
-		return "its identity may have been made on other hardware"
-	case s.Shadow != "":
-		return "another living board has its board ID"
-	case bootstrap.Founders(s.Observation) > a.fleet.agree.machine.Terms().Limit():
-		return fmt.Sprintf("it sees %d boards, and `boards: %d` allows %d at founding", bootstrap.Founders(s.Observation), s.Want.Boards, a.fleet.agree.machine.Terms().Limit())
-	}
-	return ""
-}
-
 // childNews takes a report of the child, and what is known of the disk from it.
 func (a *Agent) childNews(n childReport) {
 	started, ended := a.runner.note(time.Now(), n)
@@ -189,7 +168,7 @@ func (a *Agent) memberName() string {
 // card is what this board tells about itself.
 func (a *Agent) card() discovery.Card {
 	f, s := a.fleet, a.state
-	c := discovery.Card{Board: a.gossipID(), Life: a.board.Life, Name: a.host, Seq: a.board.Seq, Role: role(s), State: string(s.Row),
+	c := discovery.Card{Board: a.gossipID(), Life: a.board.Life, Name: a.host, Seq: a.board.Seq, Role: bootstrap.Role(s), State: string(s.Row),
 		PeerURL: f.peerURL(), ClientURL: f.clientURL(), Boards: f.profile.Boards, Voters: f.profile.Voters, Version: a.config.Version,
 		Never: f.profile.Founding == profiles.FoundingNever}
 	if s.Plan != nil {

@@ -56,19 +56,3 @@ func suffixed(host, id string) string {
 	}
 	return fmt.Sprintf("%s-%.6s", host, id)
 }
-
-// role is what this board does in the cluster: a member whose etcd does not run
-// votes for nothing.
-func role(s bootstrap.State) string {
-	switch {
-	case s.Row == bootstrap.Removed, s.Row == bootstrap.Clone, s.Row == bootstrap.StaleData, s.Disk.Intent.Do == bootstrap.IntentYield:
-		return "none"
-	case s.Etcd.Proc == bootstrap.ProcRunning && s.Etcd.Learner:
-		return "learner"
-	case s.Etcd.Proc == bootstrap.ProcRunning:
-		return "voter"
-	case s.Row == bootstrap.JoinStandby, s.Row == bootstrap.PlanKnowsMeNot, s.Row == bootstrap.Reflashed, s.Row == bootstrap.JoinSeated:
-		return "standby"
-	}
-	return "none"
-}

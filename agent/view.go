@@ -61,7 +61,7 @@ func (v *view) fleet() *FleetStatus {
 
 func (v *view) board() BoardStatus {
 	s, a := v.state, v.action
-	return BoardStatus{ID: s.Self.ID, Name: names(s)[s.Self.ID], Address: text(s.Self.Address), Life: s.Self.Life, Role: role(s),
+	return BoardStatus{ID: s.Self.ID, Name: names(s)[s.Self.ID], Address: text(s.Self.Address), Life: s.Self.Life, Role: bootstrap.Role(s),
 		State: string(a.Why), Why: a.Say, Hint: a.Hint, WaitsFor: orEmpty(a.WaitsFor), Since: s.Since, Holding: a.Do == bootstrap.Hold, Version: v.version}
 }
 
@@ -80,7 +80,7 @@ func (v *view) cluster() ClusterStatus {
 // boards are this board and all others that gossip has ever shown, by ID.
 func (v *view) boards() []BoardSeen {
 	s, unique := v.state, names(v.state)
-	self := BoardSeen{ID: s.Self.ID, Name: unique[s.Self.ID], Address: text(s.Self.Address), Alive: true, Role: text(role(s)),
+	self := BoardSeen{ID: s.Self.ID, Name: unique[s.Self.ID], Address: text(s.Self.Address), Alive: true, Role: text(bootstrap.Role(s)),
 		State: text(string(v.action.Why)), ClusterID: text(s.Disk.Cluster), Version: text(v.version)}
 	out := []BoardSeen{self}
 	for _, p := range v.peers {

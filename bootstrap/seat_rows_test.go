@@ -72,6 +72,10 @@ func seatRows() []row {
 			gone(s)
 			s.Unseen[memberID("b")] = t0.Add(-9 * time.Minute)
 		}, Wait, "loses its seat after 10m0s"},
+		{"restart raft has not told of it yet", voter, func(s *State) {
+			gone(s)
+			s.Etcd.Progress = active("a", "c")
+		}, Wait, "unseen for 11m0s"},
 		{"restart nobody to take the seat", voter, func(s *State) { gone(s); s.Peers[2].Alive = false }, Wait, "no standby could take its seat"},
 		{"restart two voters are silent", voter, func(s *State) { gone(s); s.Etcd.Progress[2].Active = false }, Wait, "unseen for 11m0s"},
 		{"restart never replaced", voter, func(s *State) { gone(s); s.Want.ReplaceAfter = 0 }, Wait, "unseen for 11m0s"},

@@ -140,7 +140,7 @@ func remove(s State, why Row, m *Member, say string) (Action, bool) {
 			well++
 		}
 	}
-	if m.ID == s.Disk.Member || well <= rest/2 || well < rest && progress(s, m.ID).Active {
+	if m.ID == s.Disk.Member || !reported(s, m.ID) || well <= rest/2 || well < rest && progress(s, m.ID).Active {
 		return Action{}, false
 	}
 	return Action{Do: Remove, Why: why, Say: say, Target: m.ID, Members: s.Cluster.Members, Again: tend}, true
@@ -256,6 +256,12 @@ func shows(s State, m Member) bool {
 		return true
 	}
 	return slices.ContainsFunc(s.Peers, func(p Peer) bool { return p.Alive && p.Member == m.ID })
+}
+
+// reported says that raft has told of a member at all: one of which it has not is
+// unknown, not silent.
+func reported(s State, member string) bool {
+	return slices.ContainsFunc(s.Etcd.Progress, func(p Progress) bool { return p.Member == member })
 }
 
 func progress(s State, member string) Progress {

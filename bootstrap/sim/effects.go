@@ -16,7 +16,7 @@ func (a *agent) founder() founding.Founder {
 
 // act carries out one action.
 func (a *agent) act(act bootstrap.Action) {
-	a.machine.Refuse(a.refusal())
+	a.machine.Refuse(bootstrap.FoundingRefusal(a.state))
 	switch act.Do {
 	case bootstrap.Wait, bootstrap.Hold:
 	case bootstrap.Propose:

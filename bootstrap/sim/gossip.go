@@ -29,7 +29,7 @@ func (a *agent) sortedPeers() []*view {
 // card makes the card of this board as it is.
 func (a *agent) card() card {
 	b, d, f := a.b, a.b.disk, a.facts
-	c := card{Peer: bootstrap.Peer{ID: a.gossipID(), Life: d.life, Name: b.name(), Address: b.host, PeerURL: b.peerURL(), Role: a.role(),
+	c := card{Peer: bootstrap.Peer{ID: a.gossipID(), Life: d.life, Name: b.name(), Address: b.host, PeerURL: b.peerURL(), Role: bootstrap.Role(a.state),
 		Boards: a.w.profileBoards(), Voters: a.w.voters, Seat: a.seat}}
 	c.plan = a.digest
 	if d.hardware != b.hardware {

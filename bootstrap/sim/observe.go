@@ -112,26 +112,6 @@ func (a *agent) founding() bootstrap.Founding {
 	return f
 }
 
-// refusal is why the board takes no part in founding.
-func (a *agent) refusal() string {
-	s := a.state
-	switch {
-	case a.b.never:
-		return "founding: never"
-	case s.Disk.State != bootstrap.DiskEmpty:
-		return "not empty"
-	case s.Disk.Born || s.Disk.Intent.Do != "":
-		return "started before"
-	case s.Disk.Hardware != bootstrap.MatchSame:
-		return "other hardware"
-	case s.Shadow != "":
-		return "twin"
-	case bootstrap.Founders(s.Observation) > a.machine.Terms().Limit():
-		return "too many"
-	}
-	return ""
-}
-
 // shadow is where another living board shows this board's ID.
 func (a *agent) shadow() string {
 	for _, o := range a.w.boards {
@@ -140,21 +120,6 @@ func (a *agent) shadow() string {
 		}
 	}
 	return ""
-}
-
-func (a *agent) role() string {
-	s := a.state
-	switch {
-	case s.Row == bootstrap.Removed, s.Row == bootstrap.Clone, s.Row == bootstrap.StaleData, s.Disk.Intent.Do == bootstrap.IntentYield:
-		return "none"
-	case s.Etcd.Proc == bootstrap.ProcRunning && s.Etcd.Learner:
-		return "learner"
-	case s.Etcd.Proc == bootstrap.ProcRunning:
-		return "voter"
-	case s.Row == bootstrap.JoinStandby, s.Row == bootstrap.PlanKnowsMeNot, s.Row == bootstrap.Reflashed, s.Row == bootstrap.JoinSeated:
-		return "standby"
-	}
-	return "none"
 }
 
 // clusterOf is the cluster that this board is of: the plan's, else its data's.
