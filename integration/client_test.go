@@ -3,10 +3,10 @@ package integration
 import (
 	"context"
 	"crypto/tls"
-	"fmt"
 	"net"
 	"net/http"
 	"regexp"
+	"strconv"
 	"strings"
 
 	clientv3 "go.etcd.io/etcd/client/v3"
@@ -66,7 +66,8 @@ func (f *fleet) checkClient(seen []status) {
 	if err != nil {
 		f.t.Fatalf("put by clientv3: %v", err)
 	}
-	if got := fmt.Sprintf("%016x", put.Header.ClusterId); got != seen[0].clusterID() {
+	// As etcd prints its IDs: without leading zeros (types.ID.String).
+	if got := strconv.FormatUint(put.Header.ClusterId, 16); got != seen[0].clusterID() {
 		f.t.Errorf("etcd says cluster %s, the agents computed %s", got, seen[0].clusterID())
 	}
 	got, err := client.Get(ctx, "by-clientv3")
