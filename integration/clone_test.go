@@ -24,6 +24,9 @@ func TestClone_BlankImage(t *testing.T) {
 	for _, b := range f.Boards() {
 		f.start(b)
 	}
+	// Before there is nothing to write to, and no certificate to do it with.
+	f.eventually("a first write is taken", f.accepts(f.Board(1), "written", "at once"))
+	w := f.write(f.Boards()...)
 	seen := f.await("one cluster of three boards", f.Boards(), settled(3, 0))
 	ids := map[string]bool{}
 	for _, s := range seen {
@@ -33,6 +36,8 @@ func TestClone_BlankImage(t *testing.T) {
 		t.Errorf("board IDs %v: want three", ids)
 	}
 	f.awaitList("listed", f.Board(1), votersAre(3), listsOnly(f.Boards()...))
+	w.stop()
+	f.mustHold(f.Board(3), "written", "at once")
 	f.mustHaveBeen("clone", f.pick(2, 3)...)
 }
 
@@ -75,6 +80,7 @@ func TestClone_MembersCard(t *testing.T) {
 func TestClone_NoQuorum(t *testing.T) {
 	f, c, _, copied := copyOfVoter(t)
 	before := f.list(c.leader)
+	w := f.write(f.Boards()...) // the copy is asked too: it must take nothing
 	for _, b := range c.voters {
 		b.PowerCut()
 	}
@@ -86,12 +92,15 @@ func TestClone_NoQuorum(t *testing.T) {
 		return nil
 	})
 	f.await("the copy holds", []*boards.Board{copied}, holdsAsClone)
-	f.throughout("it goes on holding", 5*time.Second, []*boards.Board{copied}, holdsAsClone)
+	w.mustSucceedNever(func() {
+		f.throughout("it goes on holding", 5*time.Second, []*boards.Board{copied}, holdsAsClone)
+	})
 	for _, b := range c.voters {
 		f.start(b)
 	}
 	f.await("the copy stands by when the others are back", f.Boards(), all(settled(3, 1), oneCluster(before.cluster())))
 	f.awaitList("as before", c.leader, sameIDs(before), votersAre(3), listsOnly(c.voters...))
+	w.stop()
 	f.mustHaveSetAside(copied, 0, "clone")
 	f.mustNeverHaveHeld(c.voters...)
 }

@@ -70,7 +70,7 @@ func TestDamaged(t *testing.T) {
 func TestDamaged_Majority(t *testing.T) {
 	f := newFleet(t, 3)
 	_, c := f.found(profile{cluster: "lab", boards: 3, voters: 3})
-	f.etcdctl(c.leader, "put", "written", "before")
+	w := f.write(f.Boards()...)
 	f.PowerCut()
 	kept := map[*boards.Board][]byte{}
 	for _, b := range c.followers {
@@ -92,7 +92,7 @@ func TestDamaged_Majority(t *testing.T) {
 		return nil
 	})
 	f.await("both hold", c.followers, hold)
-	f.throughout("they go on holding", 5*time.Second, c.followers, hold)
+	w.mustSucceedNever(func() { f.throughout("they go on holding", 5*time.Second, c.followers, hold) })
 	f.mustKeep(0, c.leader)
 
 	// One copy that is whole again, as from a backup, is a quorum, and the rest follows by itself.
@@ -101,9 +101,10 @@ func TestDamaged_Majority(t *testing.T) {
 	b.Edit(stateDir+database, func([]byte) []byte { return kept[b] })
 	f.start(b)
 	f.await("all are back", f.Boards(), settled(3, 0))
-	f.mustHold(c.leader, "written", "before")
+	w.stop()
 	f.mustKeep(0, b, c.leader)
 	f.mustHaveSetAside(c.followers[1], 0, "damaged")
+	f.sameData(c.leader)
 }
 
 // onDisk founds a fleet of which one follower has a disk of its own, with a writer on it.

@@ -162,6 +162,8 @@ func TestMoved_IPv6(t *testing.T) {
 	f := newFleet(t, 3)
 	_, c := f.found(profile{cluster: "six", boards: 3, voters: 3, seeds: []string{`"fd77::b"`}, cidr: "fd77::/64"})
 	before := f.list(c.leader)
+	w := f.writeTo(c.leader, f.memberClients(t.Context(), c.leader))
+	f.eventually("writes flow", atLeastSoon(w, writerFlow))
 	c.followers[0].SetAddress6(network("fd77::99/64"))
 	f.eventually("the same members, one of them elsewhere", func(ctx context.Context) error {
 		list, err := memberList(ctx, c.leader)
@@ -176,6 +178,12 @@ func TestMoved_IPv6(t *testing.T) {
 	f.await("all are well", f.Boards(), all(settled(3, 0), oneCluster(before.cluster())))
 	f.etcdctl(c.followers[0], "put", "k", "v")
 	f.mustHold(c.leader, "k", "v")
+	w.client.SetEndpoints(f.memberClients(t.Context(), c.leader)...)
+	more := w.acknowledged() + writerFlow
+	f.eventually("writes afterwards", atLeastSoon(w, more))
+	w.stop()
+	f.mustKeep(0, f.Boards()...)
+	f.sameData(c.leader)
 }
 
 // TestMovedAll_Majority moves two of three voters at once: the third alone is no quorum.

@@ -1,6 +1,8 @@
 package integration
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -14,10 +16,12 @@ import (
 func TestTwoClusters_UnwrittenYields(t *testing.T) {
 	f, p, ids := foundTwice(t)
 	f.etcdctl(f.Board(1), "put", "written", "on the first")
+	w := f.write(f.Board(1)) // the second must stay unwritten
 	f.Heal()
 	p.boards = 2
 	f.rejoin(p, f.Boards()...)
 	f.await("the second gives way", f.Boards(), all(settled(1, 1), sameCluster(ids[0])))
+	w.stop()
 	f.awaitList("listed", f.Board(2), votersAre(1), listsOnly(f.Board(1)), clusterIs(ids[0]))
 	f.mustHold(f.Board(2), "written", "on the first")
 	f.mustHaveSetAside(f.Board(2), 0, "two-clusters")
@@ -31,10 +35,19 @@ func TestTwoClusters_BothUnwritten(t *testing.T) {
 	p.boards = 2
 	f.rejoin(p, f.Boards()...)
 	stays := slices.Min(ids)
-	f.await("one gives way", f.Boards(), all(settled(1, 1), sameCluster(stays)))
+	winner, loser := f.Board(1+slices.Index(ids, stays)), f.Board(1+slices.Index(ids, slices.Max(ids)))
+	f.eventually("one gives way", func(context.Context) error {
+		if len(archived(loser)) == 0 {
+			return errors.New("nothing is set aside")
+		}
+		return nil
+	})
+	w := f.write(winner) // not before: a write would have decided
+	f.await("one cluster is left", f.Boards(), all(settled(1, 1), sameCluster(stays)))
 	f.etcdctl(f.Board(1), "put", "written", "afterwards")
 	f.mustHold(f.Board(2), "written", "afterwards")
-	f.mustKeep(0, f.Board(1+slices.Index(ids, stays)))
+	w.stop()
+	f.mustKeep(0, winner)
 }
 
 // TestTwoClusters_MeetLater leaves the profile as it is: each side counts as many boards as it expects, and still
@@ -85,6 +98,8 @@ func TestTwoClusters_LateVoterFollows(t *testing.T) {
 	f.join(p.yaml(), old)
 	id := f.await("a cluster of one", []*boards.Board{old}, settled(1, 0))[0].clusterID()
 	f.etcdctl(old, "put", "written", "on the one")
+	// The cluster of three must stay unwritten. The one is out of the writer's reach until the two meet.
+	w := f.writeTo(old, clientURLs(f.pick(5)))
 	old.PowerCut()
 	p.boards, p.voters, p.seeds = 4, 3, []string{f.Board(1).Address()}
 	f.join(p.yaml(), rest...)
@@ -97,6 +112,7 @@ func TestTwoClusters_LateVoterFollows(t *testing.T) {
 	f.await("the cluster of three gave way", on, all(settled(3, 1), sameCluster(id)))
 	f.start(late)
 	f.await("the late one follows", f.Boards(), all(settled(3, 2), sameCluster(id)))
+	w.stop()
 	f.mustHold(late, "written", "on the one")
 	f.mustHaveSetAside(late, 0, "")
 }

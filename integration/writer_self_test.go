@@ -55,8 +55,6 @@ func TestWriterFindsWhatIsLost(t *testing.T) {
 	f := newFleet(t, 1)
 	_, cast := f.found(profile{cluster: "alone", boards: 1, voters: 1})
 	w := f.write(cast.voters...)
-	f.eventually("some writes", func(context.Context) error { return atLeast(w, 20) })
-
 	f.Board(1).PowerCut()
 	f.eventually("a write that fails", func(context.Context) error {
 		w.mu.Lock()

@@ -24,6 +24,8 @@ const (
 	writerWorkers = 2
 	// writerPause keeps a writer from taking the processor from what it watches; it is also how fine a gap is measured.
 	writerPause = 20 * time.Millisecond
+	// writerFlow is how many acknowledgements show that a writer has found all members that it asks in turn.
+	writerFlow = 20
 	// writerPage is how many keys are read back at once.
 	writerPage = 5000
 )
@@ -48,12 +50,20 @@ type writer struct {
 }
 
 // write starts a writer through the client ports of these boards, at their present addresses. Some need not be
-// members. It is ended, and its writes are checked, by stop.
+// members. It returns when writes flow: a fault that came earlier would find a client without connections. It is
+// ended, and its writes are checked, by stop.
 func (f *fleet) write(through ...*boards.Board) *writer {
 	f.t.Helper()
-	config := f.tlsOf(through[0])
+	w := f.writeTo(through[0], clientURLs(through))
+	f.eventually("writes flow", atLeastSoon(w, writerFlow))
+	return w
+}
+
+// writeTo starts a writer to client URLs, with the certificates of one board, and waits for nothing.
+func (f *fleet) writeTo(identity *boards.Board, urls []string) *writer {
+	f.t.Helper()
 	client, err := clientv3.New(clientv3.Config{
-		Endpoints: clientURLs(through), TLS: config, Context: f.t.Context(), Logger: zap.NewNop(),
+		Endpoints: urls, TLS: f.tlsOf(identity), Context: f.t.Context(), Logger: zap.NewNop(),
 		// A peer that vanished without a word is given up after this long without an answer to what was sent.
 		DialKeepAliveTime: 10 * time.Second, DialKeepAliveTimeout: putLimit,
 		DialOptions: []grpc.DialOption{
@@ -151,6 +161,16 @@ func (w *writer) acknowledged() int {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return len(w.at)
+}
+
+// mustSucceedNever wants no put to be acknowledged while do runs, because nobody has a quorum then.
+func (w *writer) mustSucceedNever(do func()) {
+	w.t.Helper()
+	before := w.acknowledged()
+	do()
+	if more := w.acknowledged() - before; more > 0 {
+		w.t.Errorf("%d puts were acknowledged without a quorum", more)
+	}
 }
 
 // halt ends the workers; what they wrote stays to be checked.
