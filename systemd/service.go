@@ -1,12 +1,10 @@
 package systemd
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"net"
-	"os/exec"
 	"strconv"
 	"strings"
 
@@ -14,24 +12,18 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Unit is the name of the service.
-const Unit = "muster"
+// ErrNoSystemd says that this host is not run by systemd.
+var ErrNoSystemd = errors.New("this host does not run systemd")
 
 // Installed tells whether systemd knows the service. Where there is no systemd
 // it is false. The answer is systemd's own: the status of kardianos/service
 // v1.3.0 calls a service that is being stopped "not installed".
 func Installed(ctx context.Context) (bool, error) {
-	if _, err := exec.LookPath("systemctl"); err != nil {
+	state, err := show(ctx, Unit, "LoadState")
+	if errors.Is(err, ErrNoSystemd) {
 		return false, nil
 	}
-	state, err := show(ctx, "LoadState")
-	if err != nil {
-		if strings.Contains(err.Error(), "not been booted with systemd") || strings.Contains(err.Error(), "connect to bus") {
-			return false, nil
-		}
-		return false, err
-	}
-	return state == "loaded", nil
+	return state == "loaded", err
 }
 
 // Serves tells whether it is the service whose agent listens on the control
@@ -41,7 +33,7 @@ func Serves(ctx context.Context, socket string) (bool, error) {
 	if err != nil || !there {
 		return false, err
 	}
-	text, err := show(ctx, "MainPID")
+	text, err := show(ctx, Unit, "MainPID")
 	if err != nil {
 		return false, err
 	}
@@ -88,18 +80,10 @@ func EnableAndStart(ctx context.Context, renew bool) error {
 	if err := Enable(ctx); err != nil {
 		return err
 	}
-	s, err := handle()
-	if err != nil {
-		return fmt.Errorf("start service %s: %w", Unit, err)
-	}
-	start := s.Start
 	if renew {
-		start = s.Restart
+		return Restart(ctx)
 	}
-	if err := start(); err != nil {
-		return fmt.Errorf("start service %s: %w", Unit, err)
-	}
-	return nil
+	return Start(ctx)
 }
 
 // Enable makes the service start at each boot. Whether it runs does not change.
@@ -111,7 +95,7 @@ func Enable(ctx context.Context) error {
 // Disable keeps the service from starting at the next boot, and tells whether it
 // would have started, also if it then fails. Whether it runs does not change.
 func Disable(ctx context.Context) (was bool, err error) {
-	state, err := show(ctx, "UnitFileState")
+	state, err := show(ctx, Unit, "UnitFileState")
 	if err != nil || state != "enabled" {
 		return false, err
 	}
@@ -119,22 +103,56 @@ func Disable(ctx context.Context) (was bool, err error) {
 	return true, err
 }
 
+// Start starts the service and returns when the agent is ready, or has failed.
+func Start(ctx context.Context) error { return act(ctx, "start", service.Service.Start) }
+
 // Stop ends the service and returns when it has ended. It starts again at the
 // next boot unless it is disabled.
-func Stop() error {
-	s, err := handle()
+func Stop(ctx context.Context) error { return act(ctx, "stop", service.Service.Stop) }
+
+// Restart ends the service at once, whatever that costs the cluster, starts it,
+// and returns when the agent is ready, or has failed.
+func Restart(ctx context.Context) error { return act(ctx, "restart", service.Service.Restart) }
+
+func act(ctx context.Context, verb string, do func(service.Service) error) error {
+	h, err := handle(Unit, "", "")
 	if err == nil {
-		err = s.Stop()
+		if err = do(h); err != nil {
+			err = because(ctx, Unit, err)
+		}
 	}
 	if err != nil {
-		return fmt.Errorf("stop service %s: %w", Unit, err)
+		return fmt.Errorf("%s service %s: %w", verb, Unit, err)
 	}
 	return nil
 }
 
-// handle is the service of this host, whatever runs services here.
-func handle() (service.Service, error) {
-	return service.New(nowhere{}, &service.Config{Name: Unit})
+// because adds what systemd knows to an error of kardianos/service, which drops
+// what systemctl says.
+func because(ctx context.Context, name string, err error) error {
+	s, unknown := read(ctx, name)
+	if unknown != nil {
+		return fmt.Errorf("%w (%w)", err, unknown)
+	}
+	return fmt.Errorf("%w (it is %s)", err, s)
+}
+
+// handle is a unit of this host in the hands of kardianos/service. bin and text
+// are for its installation: a text without "{{" is rendered as it is.
+func handle(name, bin, text string) (service.Service, error) {
+	if strings.Contains(text, "{{") {
+		return nil, fmt.Errorf("unit %s would be taken for a template", name)
+	}
+	h, err := service.New(nowhere{}, &service.Config{Name: name, Executable: bin,
+		Option: service.KeyValue{"SystemdScript": text}})
+	if err != nil {
+		return nil, err
+	}
+	// Elsewhere it would use another init, with a script of its own.
+	if h.Platform() != "linux-systemd" {
+		return nil, ErrNoSystemd
+	}
+	return h, nil
 }
 
 // nowhere stands for the program of the service where only its unit is asked
@@ -143,19 +161,3 @@ type nowhere struct{}
 
 func (nowhere) Start(service.Service) error { return errors.New("not run through this handle") }
 func (nowhere) Stop(service.Service) error  { return errors.New("not run through this handle") }
-
-// show is a property of the unit, as systemctl(1) prints it.
-func show(ctx context.Context, property string) (string, error) {
-	out, err := systemctl(ctx, "show", "--property="+property, "--value", Unit+".service")
-	return strings.TrimSpace(out), err
-}
-
-func systemctl(ctx context.Context, args ...string) (string, error) {
-	cmd := exec.CommandContext(ctx, "systemctl", args...)
-	var stdout, stderr bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &stdout, &stderr
-	if err := cmd.Run(); err != nil {
-		return "", fmt.Errorf("systemctl %s: %w: %s", strings.Join(args, " "), err, strings.TrimSpace(stderr.String()))
-	}
-	return stdout.String(), nil
-}

@@ -4,10 +4,8 @@ import (
 	"fmt"
 	"net"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strconv"
-	"strings"
 	"testing"
 )
 
@@ -119,45 +117,25 @@ func TestEnableDoesNotStart(t *testing.T) {
 	}
 }
 
-// stopVariable makes this test binary stop the service and end.
-const stopVariable = "STOP_THE_SERVICE"
-
-func TestMain(m *testing.M) {
-	if os.Getenv(stopVariable) != "" {
-		if err := Stop(); err != nil {
-			fmt.Println(err)
-			os.Exit(1)
+func TestStartStopRestart(t *testing.T) {
+	agent, _ := texts(t)
+	for _, verb := range []string{"start", "stop", "restart"} {
+		h := newHost(t)
+		h.write(t, vendorUnit, agent)
+		if o := h.do(t, verb); o != (outcome{}) {
+			t.Errorf("%s: %+v", verb, o)
 		}
-		os.Exit(0)
-	}
-	os.Exit(m.Run())
-}
-
-// kardianos/service looks for systemd when a process starts, and takes a host
-// with rpm-ostree for one that has it.
-func TestStop(t *testing.T) {
-	for name, c := range map[string]struct {
-		ends, want string
-		fails      bool
-	}{"stopped": {"0", "", false}, "refused": {"1", "stop service muster: ", true}} {
-		t.Run(name, func(t *testing.T) {
-			dir := t.TempDir()
-			log := filepath.Join(dir, "log")
-			script := fmt.Sprintf("#!/bin/sh\necho \"$@\" >>%s\nexit %s\n", log, c.ends)
-			for _, program := range []string{"systemctl", "rpm-ostree"} {
-				if err := os.WriteFile(filepath.Join(dir, program), []byte(script), 0o755); err != nil {
-					t.Fatal(err)
-				}
-			}
-			cmd := exec.Command(os.Args[0])
-			cmd.Env = []string{"PATH=" + dir, stopVariable + "=1"}
-			out, err := cmd.CombinedOutput()
-			if (err != nil) != c.fails || !strings.HasPrefix(string(out), c.want) {
-				t.Errorf("%v: %s", err, out)
-			}
-			if got, _ := os.ReadFile(log); string(got) != "stop muster.service\n" {
-				t.Errorf("systemctl was called with %q", got)
-			}
-		})
+		h.write(t, "state/stuck-"+verb, "no\n")
+		h.write(t, "state/active-muster.service", "deactivating")
+		if got, want := h.log(t), verb+" muster.service"; got != want {
+			t.Errorf("%s: calls %q", verb, got)
+		}
+		state := map[string]string{"start": "failed (dead): exit-code"}[verb]
+		if state == "" {
+			state = "deactivating (dead)"
+		}
+		if o := h.do(t, verb); o.Err != verb+" service muster: exit status 1 (it is "+state+")" {
+			t.Errorf("%s that fails: %+v", verb, o)
+		}
 	}
 }

@@ -31,6 +31,9 @@ var arrows = map[string]arrow{
 	"systemd":            {},
 	"integration":        {module: []string{"integration/boards"}},
 	"integration/boards": {},
+
+	"integration/containers": {module: []string{"integration/boards"}},
+	"integration/emulated":   {module: []string{"integration/boards"}},
 }
 
 // onlyIn names modules that a single package wraps for all others.

@@ -149,7 +149,7 @@ func (a *app) stayOut(ctx context.Context, service bool, say func(string)) error
 	}
 	_, err := a.disable(ctx)
 	if err == nil {
-		err = a.stopService()
+		err = a.stopService(ctx)
 	}
 	if err != nil {
 		return &failure{code: exitFailed, err: fmt.Errorf("stop the service: %w", err),

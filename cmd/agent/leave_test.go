@@ -42,7 +42,7 @@ func (a *testApp) asService(s *steps, enabled bool) {
 		return was, nil
 	}
 	a.enable = func(context.Context) error { s.note("enable"); enabled = true; return nil }
-	a.stopService = func() error { s.note("stop"); return nil }
+	a.stopService = func(context.Context) error { s.note("stop"); return nil }
 }
 
 const onlyVoter = "this board is the only voter: with it the data would be gone"
@@ -123,7 +123,7 @@ func TestLeaveWithoutPowerOverTheService(t *testing.T) {
 			a.serves = func(context.Context, string) (bool, error) { return true, c.serves }
 			a.disable = func(context.Context) (bool, error) { return true, c.disable }
 			a.enable = func(context.Context) error { return c.enable }
-			a.stopService = func() error { return c.stop }
+			a.stopService = func(context.Context) error { return c.stop }
 			serveFake(t, a.runDir, &fakeAgent{status: []agent.Status{healthy()}, after: []agent.Status{leaving(), gone()}, refuse: c.refuse, ordered: did.note})
 			code, _, errs := a.do(t, "leave", "--yes")
 			if code != c.code || !strings.Contains(errs, c.err) || !slices.Equal(did.list(), c.steps) {
