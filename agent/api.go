@@ -26,8 +26,21 @@ type BoardStatus struct {
 	Hint     string    `json:"hint,omitempty"` // what would help
 	WaitsFor []string  `json:"waits_for"`
 	Since    time.Time `json:"since"`
-	Holding  bool      `json:"holding"` // true: nothing more happens by itself
+	Holding  bool      `json:"holding"`            // true: nothing more happens by itself
+	Warnings []string  `json:"warnings,omitempty"` // what the owner should know besides, in sentences
 	Version  string    `json:"version"`
+	// AgentSince is when this agent started, RestartAsked since when it is to start
+	// anew.
+	AgentSince   time.Time   `json:"agent_since"`
+	RestartAsked *time.Time  `json:"restart_asked"`
+	Disk         *DiskStatus `json:"disk"`
+}
+
+// DiskStatus says how long a small write took until it was on the disk, measured
+// before etcd first ran there: half of the writes, and 99 of 100, in milliseconds.
+type DiskStatus struct {
+	P50 float64 `json:"fsync_p50_ms"`
+	P99 float64 `json:"fsync_p99_ms"`
 }
 
 // FleetStatus counts boards by gossip.
@@ -37,6 +50,10 @@ type FleetStatus struct {
 	BoardsAlive    int    `json:"boards_alive"`
 	FoundingQuorum int    `json:"founding_quorum"`
 	Voters         int    `json:"voters"`
+	Profile        string `json:"profile"` // ProfileID of the profile that the agent runs with
+	// Heartbeat and Election are etcd's periods in the whole fleet, in milliseconds.
+	Heartbeat *int64 `json:"heartbeat_ms"`
+	Election  *int64 `json:"election_ms"`
 }
 
 // ClusterStatus is the etcd cluster as this board knows it. IDs are hex.

@@ -64,6 +64,11 @@ func (c *Client) Leave(ctx context.Context) error { return c.post(ctx, bootstrap
 // aside. The error wraps ErrUnsafe if there is nothing to decide.
 func (c *Client) Yield(ctx context.Context) error { return c.post(ctx, bootstrap.OrderYield) }
 
+// Restart asks the agent to end in order and be started anew, when the cluster can
+// do without this board for a moment: see AgentSince in the status. Errors as with
+// Status.
+func (c *Client) Restart(ctx context.Context) error { return c.post(ctx, bootstrap.OrderRestart) }
+
 func (c *Client) post(ctx context.Context, what bootstrap.Order) error {
 	resp, err := c.do(ctx, http.MethodPost, "/v1/"+string(what))
 	if err != nil {

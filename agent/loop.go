@@ -2,6 +2,7 @@ package agent
 
 import (
 	"context"
+	"strings"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -14,8 +15,9 @@ import (
 // events, and the beat of the watchdog.
 const idle = time.Second
 
-// loop observes, folds, decides and acts until ctx ends.
-func (a *Agent) loop(ctx context.Context) {
+// loop observes, folds, decides and acts until the agent is over, which it is
+// soon after down is closed.
+func (a *Agent) loop(ctx context.Context, down <-chan struct{}) {
 	beat := idle
 	if every, err := systemd.WatchdogEvery(); err == nil && every > 0 {
 		beat = min(beat, every)
@@ -29,6 +31,9 @@ func (a *Agent) loop(ctx context.Context) {
 		a.state = a.state.Note(action)
 		a.publish(action)
 		a.act(ctx, action)
+		if a.over || !a.downBy.IsZero() && !now.Before(a.downBy) {
+			return
+		}
 		sleep := beat
 		if action.Again > 0 {
 			sleep = min(sleep, action.Again)
@@ -36,19 +41,22 @@ func (a *Agent) loop(ctx context.Context) {
 		if a.state.Plan == nil && a.fleet != nil && a.fleet.agree.machine.Chosen() != nil {
 			sleep = 0 // the action itself brought the plan: a fleet of one needs nobody else
 		}
-		if !a.sleep(ctx, sleep) {
-			return
+		if a.sleep(ctx, down, sleep) {
+			if a.goDown(time.Now()) {
+				return
+			}
+			down = nil
 		}
 	}
 }
 
-// sleep waits for whatever may change a decision. It is false when ctx ended.
-func (a *Agent) sleep(ctx context.Context, d time.Duration) bool {
+// sleep waits for whatever may change a decision. It is true when down is closed.
+func (a *Agent) sleep(ctx context.Context, down <-chan struct{}, d time.Duration) bool {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {
-	case <-ctx.Done():
-		return false
+	case <-down:
+		return true
 	case <-timer.C:
 	case <-a.fleet.gossipEvents():
 	case <-a.fleet.watchEvents():
@@ -72,7 +80,7 @@ func (a *Agent) sleep(ctx context.Context, d time.Duration) bool {
 	case m := <-a.fleet.messageEvents():
 		a.fleet.agree.receive(a.fleet.gossip, m)
 	}
-	return true
+	return false
 }
 
 // report logs a decision when it changes, and only then. What it says may
@@ -82,7 +90,7 @@ func (a *Agent) report(act bootstrap.Action) {
 		a.log.Warn().Err(err).Msg("systemd does not hear that the agent is ready")
 	}
 	_ = a.notify.Alive() // without systemd there is nobody to hear it
-	_ = a.notify.Status(string(act.Why) + ": " + act.Say)
+	_ = a.notify.Status(statusLine(act, a.warnings()))
 	if act.Why == a.action.Why && (act.Do == bootstrap.Hold) == (a.action.Do == bootstrap.Hold) {
 		return
 	}
@@ -98,4 +106,26 @@ func (a *Agent) report(act bootstrap.Action) {
 		e = e.Strs("waits_for", act.WaitsFor)
 	}
 	e.Msg(act.Say)
+}
+
+// statusLine is what `systemctl status` shows: the row, why, what would help
+// where it waits, and what the owner should know besides.
+func statusLine(act bootstrap.Action, warnings []string) string {
+	line := string(act.Why) + ": " + act.Say
+	if act.Hint != "" && len(act.WaitsFor) > 0 {
+		line += "; " + act.Hint
+	}
+	return strings.Join(append([]string{line}, warnings...), "; ")
+}
+
+// warnings are what an owner should know beside the decision.
+func (a *Agent) warnings() []string {
+	var all []string
+	if a.profile.boot != "" && a.profile.boot != a.profile.problem {
+		all = append(all, a.profile.boot)
+	}
+	if w := a.speed.warning(); w != "" {
+		all = append(all, w)
+	}
+	return all
 }

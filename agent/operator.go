@@ -56,6 +56,7 @@ type outcome struct {
 	seat   bootstrap.Seat   // Add: the seat
 	list   *etcd.MemberList // as the quorum said afterwards; nil if that is not known
 	at     time.Time        // from before it was asked
+	from   time.Time        // from before the change
 	err    error
 }
 
@@ -109,6 +110,7 @@ func operate(ctx context.Context, t target, act bootstrap.Action) (out outcome) 
 	case !sameList(act.Members, members(before.Members)):
 		out.err = errListChanged
 	default:
+		out.from = time.Now()
 		out.seat, out.err = change(ctx, c, t, act)
 	}
 	out.at = time.Now()
@@ -144,6 +146,10 @@ func change(ctx context.Context, c *etcd.Client, t target, act bootstrap.Action)
 		return seat, c.Fence(ctx)
 	case bootstrap.Unfence:
 		return seat, c.Unfence(ctx)
+	case bootstrap.TakeTurn:
+		return seat, c.TakeTurn(ctx, turnFor)
+	case bootstrap.ReleaseTurn:
+		return seat, c.ReleaseTurn(ctx)
 	}
 	return seat, fmt.Errorf("%q does not go through the quorum", act.Do)
 }
@@ -161,6 +167,9 @@ func (a *Agent) operated(out outcome) {
 	act := out.action
 	if out.err != nil {
 		a.operator.failedAt = time.Now()
+	}
+	if errors.Is(out.err, etcd.ErrTurnTaken) {
+		a.turn.Denied = time.Now()
 	}
 	if notYet(out.err) {
 		// The same decision follows for as long as it is right.
@@ -182,6 +191,10 @@ func (a *Agent) operated(out outcome) {
 	case bootstrap.Update:
 		e = e.Str("peer_url", act.PeerURL)
 		a.confirmAddress(act, out.list)
+	case bootstrap.TakeTurn:
+		a.tookTurn(act, out.from)
+	case bootstrap.ReleaseTurn:
+		a.gaveTurnBack(act)
 	}
 	e.Msg(done(act.Do))
 }
@@ -205,7 +218,7 @@ func (a *Agent) confirmAddress(act bootstrap.Action, list *etcd.MemberList) {
 
 // notYet says that an error passes by itself within moments and is no news.
 func notYet(err error) bool {
-	for _, passing := range []error{errListChanged, etcd.ErrUnhealthy, etcd.ErrNotInSync, etcd.ErrTooManyLearners, etcd.ErrPeerURLTaken, etcd.ErrNotLeader} {
+	for _, passing := range []error{errListChanged, etcd.ErrUnhealthy, etcd.ErrNotInSync, etcd.ErrTooManyLearners, etcd.ErrPeerURLTaken, etcd.ErrNotLeader, etcd.ErrTurnTaken} {
 		if errors.Is(err, passing) {
 			return true
 		}
@@ -218,6 +231,7 @@ func done(v bootstrap.Verb) string {
 		bootstrap.Add: "a learner was added", bootstrap.Promote: "a learner became a voter", bootstrap.Remove: "a member was removed",
 		bootstrap.Update: "the quorum lists this board at its address", bootstrap.Transfer: "leadership was handed over",
 		bootstrap.Fence: "the cluster takes no writes", bootstrap.Unfence: "the cluster takes writes again",
+		bootstrap.TakeTurn: "it is this board's turn to go down for a moment", bootstrap.ReleaseTurn: "this board is well again; the next one may go",
 	}[v]
 }
 

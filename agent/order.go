@@ -36,6 +36,8 @@ func (a *Agent) give(ctx context.Context, what bootstrap.Order) (refusal string,
 func (a *Agent) take(o order) {
 	why := ""
 	switch {
+	case o.what == bootstrap.OrderRestart:
+		a.askAnew(time.Now(), "its service is to be restarted")
 	case a.fleet == nil:
 		why = "this board has no profile, and is of no fleet"
 	case o.what == bootstrap.OrderLeave:
@@ -43,7 +45,7 @@ func (a *Agent) take(o order) {
 	case o.what == bootstrap.OrderYield:
 		why = bootstrap.YieldRefusal(a.state)
 	}
-	if why == "" {
+	if why == "" && o.what != bootstrap.OrderRestart {
 		a.order, a.orderedAt = o.what, time.Now()
 		a.log.Warn().Str("order", string(o.what)).Msg("an order was taken")
 	}

@@ -5,6 +5,7 @@ import (
 	"maps"
 	"net/netip"
 	"slices"
+	"time"
 
 	"muster/bootstrap"
 	"muster/bootstrap/etcd"
@@ -16,6 +17,7 @@ import (
 // the loop makes and nobody changes.
 type view struct {
 	version string
+	started time.Time
 	state   bootstrap.State
 	action  bootstrap.Action
 	profile *profiles.Profile // nil without one
@@ -23,12 +25,15 @@ type view struct {
 	target  target
 	local   string // local endpoint, "" if it is off or not listening
 	reading reading
+	speed   diskSpeed
+	// warnings are what an owner should know beside the decision.
+	warnings []string
 }
 
 // publish makes the present state visible.
 func (a *Agent) publish(act bootstrap.Action) {
 	a.action = act
-	v := &view{version: a.config.Version, state: a.state, action: act}
+	v := &view{version: a.config.Version, started: a.started, state: a.state, action: act, speed: a.speed, warnings: a.warnings()}
 	if f := a.fleet; f != nil {
 		v.profile = f.profile
 		if f.gossip != nil {
@@ -50,7 +55,8 @@ func (v *view) fleet() *FleetStatus {
 	if p == nil {
 		return nil
 	}
-	f := &FleetStatus{Cluster: p.Cluster, BoardsExpected: p.Boards, BoardsAlive: 1, FoundingQuorum: p.Quorum(), Voters: p.Voters}
+	f := &FleetStatus{Cluster: p.Cluster, BoardsExpected: p.Boards, BoardsAlive: 1, FoundingQuorum: p.Quorum(), Voters: p.Voters, Profile: ProfileID(p)}
+	f.Heartbeat, f.Election = periodsShown(p, v.state.Pace)
 	for _, peer := range v.peers {
 		if peer.Alive {
 			f.BoardsAlive++
@@ -59,10 +65,27 @@ func (v *view) fleet() *FleetStatus {
 	return f
 }
 
+// periodsShown are etcd's in the whole fleet, in milliseconds.
+func periodsShown(p *profiles.Profile, pace bootstrap.Pace) (heartbeat, election *int64) {
+	h, e := pace.Heartbeat().Milliseconds(), pace.Election().Milliseconds()
+	if p.Etcd.Heartbeat != 0 {
+		h, e = p.Etcd.Heartbeat.Milliseconds(), p.Etcd.Election.Milliseconds()
+	}
+	if h == 0 {
+		return nil, nil
+	}
+	return &h, &e
+}
+
 func (v *view) board() BoardStatus {
 	s, a := v.state, v.action
+	var asked *time.Time
+	if wish := bootstrap.Wish(s); !wish.Since.IsZero() {
+		asked = &wish.Since
+	}
 	return BoardStatus{ID: s.Self.ID, Name: names(s)[s.Self.ID], Address: text(s.Self.Address), Life: s.Self.Life, Role: bootstrap.Role(s),
-		State: string(a.Why), Why: a.Say, Hint: a.Hint, WaitsFor: orEmpty(a.WaitsFor), Since: s.Since, Holding: a.Do == bootstrap.Hold, Version: v.version}
+		State: string(a.Why), Why: a.Say, Hint: a.Hint, WaitsFor: orEmpty(a.WaitsFor), Since: s.Since, Holding: a.Do == bootstrap.Hold, Warnings: v.warnings, Version: v.version,
+		AgentSince: v.started, RestartAsked: asked, Disk: v.speed.status()}
 }
 
 func (v *view) cluster() ClusterStatus {

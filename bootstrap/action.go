@@ -24,6 +24,9 @@ const (
 	Pledge    Verb = "pledge"    // write Intent down
 	Adopt     Verb = "adopt"     // take Plan for the one that was known here
 
+	Renew Verb = "renew" // end the agent in order; it is started anew
+	Rerun Verb = "rerun" // end the child in order; it is started again from its data
+
 	// Through the quorum. Each rests on Members: if the quorum lists others by
 	// then, nothing is done.
 	Add      Verb = "add"      // add Board, in its present Life, at PeerURL as a learner
@@ -33,6 +36,9 @@ const (
 	Transfer Verb = "transfer" // hand leadership to the member Target
 	Fence    Verb = "fence"    // refuse all writes to the cluster
 	Unfence  Verb = "unfence"  // accept them again
+
+	TakeTurn    Verb = "take-turn"    // take the lock under which one voter at a time goes down
+	ReleaseTurn Verb = "release-turn" // give it back
 )
 
 // Action is exactly one effect, with its reason.
@@ -63,7 +69,7 @@ type Action struct {
 // onDisk says that the effect is on this board alone.
 func (a Action) onDisk() bool {
 	switch a.Do {
-	case Add, Promote, Remove, Update, Transfer, Fence, Unfence:
+	case Add, Promote, Remove, Update, Transfer, Fence, Unfence, TakeTurn, ReleaseTurn:
 		return false
 	}
 	return true

@@ -34,7 +34,7 @@ const (
 // first case that matches wins: safety stands above progress, and the order of
 // the cases is the design.
 func Decide(s State) Action {
-	a := decide(s)
+	a := inTurn(s, decide(s))
 	if s.Failed != "" && (a.Do != Wait && a.Do != Hold || a.Why == FoundAgreeing) {
 		a.Say += ": " + s.Failed
 		a.Hint = "it is tried again by itself"
@@ -103,10 +103,10 @@ func decide(s State) Action {
 func noProfile(s State) Action {
 	if s.Want.Problem != "" {
 		return Action{Do: Hold, Why: NoProfile, Say: s.Want.Problem,
-			Hint: "correct it; it is tried again by itself every few seconds", WaitsFor: []string{"profile"}}
+			Hint: "correct it; a profile in place is tried again by itself every few seconds, one on the boot partition at the next boot", WaitsFor: []string{"profile"}}
 	}
 	return Action{Do: Wait, Why: NoProfile, Say: "no profile: this board does not know which fleet it belongs to",
-		Hint: "run `agent join --profile FILE`", WaitsFor: []string{"profile"}}
+		Hint: "run `agent join --profile FILE`, or put muster.yaml on the boot partition and boot", WaitsFor: []string{"profile"}}
 }
 
 func noAddress(s State) Action {

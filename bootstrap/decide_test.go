@@ -118,7 +118,7 @@ type row struct {
 
 // TestDecide has a case for each row of the design table, under its name.
 func TestDecide(t *testing.T) {
-	rows := slices.Concat(foundingRows(), lifeRows(), seatRows())
+	rows := slices.Concat(foundingRows(), lifeRows(), seatRows(), renewRows())
 	seen := map[Row]bool{}
 	for _, r := range rows {
 		want := Row(strings.Fields(r.name)[0])

@@ -58,10 +58,8 @@ func unwell(s State) []string {
 // what follows, is found by the row removed.
 func leave(s State) Action {
 	if s.Etcd.Leader {
-		for _, m := range s.Cluster.Members {
-			if p := memberPeer(s, m.ID); !m.Learner && m.ID != s.Disk.Member && p != nil && p.Alive && p.Healthy && (s.Etcd.Progress == nil || progress(s, m.ID).Active) {
-				return Action{Do: Transfer, Why: Leave, Say: "this board leaves; leadership goes to " + p.Name, Target: m.ID, Members: s.Cluster.Members, Again: tend}
-			}
+		if m, ok := heir(s); ok {
+			return Action{Do: Transfer, Why: Leave, Say: "this board leaves; leadership goes to " + nameOf(s, &m), Target: m.ID, Members: s.Cluster.Members, Again: tend}
 		}
 	}
 	return Action{Do: Remove, Why: Leave, Say: "this board leaves; its member is removed", Target: s.Disk.Member, Members: s.Cluster.Members, Again: tend}

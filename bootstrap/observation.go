@@ -26,6 +26,9 @@ type Observation struct {
 	Cluster   Cluster
 	Other     Cluster // the same of Founding.Rival's cluster, read where this board's own is deserted
 	Order     Order
+	Renewal   Renewal
+	Turn      Turn
+	Pacing    Pacing
 }
 
 // Want is what the profile asks for. The zero value is a board without a
@@ -159,6 +162,9 @@ type Peer struct {
 	Healthy        bool // its etcd answers and has a leader
 	Boards, Voters int  // founding terms of its profile
 	Never          bool // its profile says founding: never; it promises nothing
+	Renews         bool // it was asked to start anew and has not yet
+	Measures       Measures
+	Pace           Pace // the fleet's, if it is the steward; zero else
 }
 
 // Stranger is a board nearby that is not of this fleet: its cluster has another
@@ -268,6 +274,8 @@ type Order string
 const (
 	OrderLeave Order = "leave"
 	OrderYield Order = "yield"
+	// OrderRestart is kept as a Renewal.
+	OrderRestart Order = "restart"
 )
 
 // fresh is how old a linearizable read may be to count as what the quorum

@@ -21,6 +21,7 @@ const (
 	SeatStalled    Row = "seat/stalled"
 	SeatReplace    Row = "seat/replace"
 	Restart        Row = "restart"
+	RestartAsked   Row = "restart/asked"
 	Moved          Row = "moved"
 	MovedAll       Row = "moved/all"
 	Removed        Row = "removed"
@@ -41,6 +42,6 @@ const (
 // Rows lists all of them in the order of the design table.
 func Rows() []Row {
 	return []Row{NoProfile, NoAddress, FoundAgreed, FoundAgreeing, FoundWaiting, FoundTooMany, FoundNever,
-		PlanKnowsMeNot, JoinStandby, JoinSeated, SeatAdd, SeatPromote, SeatStalled, SeatReplace, SeatSurplus, Restart, Moved,
+		PlanKnowsMeNot, JoinStandby, JoinSeated, SeatAdd, SeatPromote, SeatStalled, SeatReplace, SeatSurplus, Restart, RestartAsked, Moved,
 		MovedAll, Removed, Reflashed, StaleData, Clone, Twin, Damaged, DiskFull, DiskReadOnly, LostQuorum, TwoClusters, Leave, Resume}
 }

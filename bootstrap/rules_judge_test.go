@@ -37,8 +37,10 @@ func (j *judge) judge(s State, a Action) []string {
 		j.readdress()
 	case Pledge, Adopt:
 		j.promises()
-	case Add, Promote, Remove, Update, Transfer, Fence, Unfence:
+	case Add, Promote, Remove, Update, Transfer, Fence, Unfence, TakeTurn, ReleaseTurn:
 		j.throughTheQuorum()
+	case Renew, Rerun:
+		j.renew()
 	}
 	return j.broken
 }
@@ -69,7 +71,7 @@ func (j *judge) words() {
 // unknown holds the decision to rule 2: unknown is not absent.
 func (j *judge) unknown() {
 	s, a := j.s, j.a
-	acts := a.Do != Wait && a.Do != Hold
+	acts := a.Do != Wait && a.Do != Hold && a.Do != Renew
 	gives := a.Do == SetAside || a.Do == Stop
 	begun := gives && s.Disk.Intent.Do == IntentSetAside
 	j.rule(!acts || s.Want.Cluster != "", "nothing is done without a profile")
@@ -96,6 +98,7 @@ func (j *judge) child() {
 		moved := s.Etcd.PeerURL != "" && s.Self.PeerURL != "" && s.Etcd.PeerURL != s.Self.PeerURL
 		stranded := !s.Leaderless.IsZero() && s.Now.Sub(s.Leaderless) >= 3*time.Second && j.strays() > 0
 		j.rule(moved || stranded, "a child is cut off only where its address is gone, or without a leader while members are elsewhere")
+		j.rule(moved || !j.fresh() || !s.Cluster.AsOf.After(s.Leaderless), "no addresses are corrected behind the back of a quorum that answers")
 		return
 	}
 	j.rule(j.useless() || j.wanted(), "a child is ended only where its data is given up")

@@ -18,7 +18,7 @@ func (j *judge) throughTheQuorum() {
 	j.rule(running || a.Do == Update && j.withoutThis() || leaves && a.Do == Remove && (j.goesOnAlone() || self != nil && self.Learner),
 		"a change is made only while etcd runs here and has a leader, or by a quorum that does without this board")
 	j.rule(s.Disk.Intent.Do != IntentSetAside && s.Disk.Intent.Do != IntentYield && s.Disk.Intent.Do != IntentLeft, "who is giving up its data changes nothing")
-	own := a.Do == Update || a.Do == Remove && a.Target == s.Disk.Member
+	own := a.Do == Update || a.Do == TakeTurn || a.Do == ReleaseTurn || a.Do == Remove && a.Target == s.Disk.Member
 	j.rule(own || s.Etcd.Leader, "only beside the leader is more changed than this board's own member")
 	switch a.Do {
 	case Add:
@@ -36,8 +36,12 @@ func (j *judge) throughTheQuorum() {
 	case Transfer:
 		m := j.member(a.Target)
 		p := j.card(a.Target)
-		j.rule(leaves && s.Etcd.Leader && a.Target != s.Disk.Member, "only a leader that leaves hands over")
+		j.rule((leaves || j.turn()) && s.Etcd.Leader && a.Target != s.Disk.Member, "only a leader that leaves, or goes down in its turn, hands over")
 		j.rule(m != nil && !m.Learner && p != nil && p.Healthy, "leadership goes to a voter that works")
+	case TakeTurn:
+		j.rule(!s.Renewal.Since.IsZero() && !j.turn() && j.othersWork(), "a turn is taken for a wish, once, and while the others work")
+	case ReleaseTurn:
+		j.rule(j.turn() && s.Renewal.Since.IsZero(), "who gives a turn back has it, and needs it no more")
 	case Fence:
 		j.rule(!s.Cluster.Fenced, "a cluster is fenced once")
 		j.givesWay()

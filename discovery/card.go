@@ -32,6 +32,10 @@ type Card struct {
 	Boards    int  // founding terms of its profile: boards
 	Voters    int  // founding terms of its profile: voters
 	Never     bool // its profile says founding: never
+	Renews    bool // it was asked to start anew and has not yet
+	Sync      int  // ms in which 99 of 100 writes were on its disk, rounded up
+	Trip      int  // ms to the slowest of the boards it works with and back, rounded up
+	Pace      int  // etcd's heartbeat in the whole fleet, in ms, if it is the steward
 	Version   string
 }
 
@@ -61,6 +65,10 @@ type wireCard struct {
 	Boards    int    `json:"B,omitempty"`
 	Voters    int    `json:"V,omitempty"`
 	Never     bool   `json:"N,omitempty"`
+	Renews    bool   `json:"R,omitempty"`
+	Sync      int    `json:"f,omitempty"`
+	Trip      int    `json:"i,omitempty"`
+	Pace      int    `json:"a,omitempty"`
 	Version   string `json:"v,omitempty"`
 }
 

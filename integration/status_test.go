@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"strings"
+	"time"
 )
 
 // status is `agent status -o json` as an outside program would declare it. A pointer is nil where the agent says
@@ -20,6 +21,9 @@ type status struct {
 		WaitsFor []string `json:"waits_for"`
 		Hint     string   `json:"hint"`
 		Holding  bool     `json:"holding"`
+
+		AgentSince   time.Time  `json:"agent_since"`
+		RestartAsked *time.Time `json:"restart_asked"`
 	} `json:"board"`
 	Fleet *struct {
 		Cluster        string `json:"cluster"`

@@ -21,6 +21,7 @@ type app struct {
 	stdin          io.Reader
 	stdout, stderr io.Writer
 	executable     func() (string, error) // this binary, for the processes it starts
+	exec           func(file string, args, environ []string) error
 	now            func() time.Time
 
 	place        func(configDir, stateDir, file string) (bool, error)
@@ -32,8 +33,9 @@ type app struct {
 	serves       func(ctx context.Context, socket string) (bool, error)
 	disable      func(context.Context) (bool, error)
 	enable       func(context.Context) error
-	stopService  func() error
+	stopService  func(context.Context) error
 	underJournal func() bool
+	service      hostService
 
 	global  globals
 	started bool // flags and arguments were understood; errors from here on are not about usage
@@ -44,6 +46,7 @@ func newApp(environ []string, stdin io.Reader, stdout, stderr io.Writer) *app {
 	return &app{
 		environ: environ, stdin: stdin, stdout: stdout, stderr: stderr,
 		executable:   os.Executable,
+		exec:         syscall.Exec,
 		now:          time.Now,
 		place:        agent.PlaceProfile,
 		daemon:       agent.Run,
@@ -56,6 +59,7 @@ func newApp(environ []string, stdin io.Reader, stdout, stderr io.Writer) *app {
 		enable:       systemd.Enable,
 		stopService:  systemd.Stop,
 		underJournal: systemd.UnderJournal,
+		service:      newHostService(),
 	}
 }
 

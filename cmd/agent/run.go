@@ -2,7 +2,6 @@ package main
 
 import (
 	"errors"
-	"fmt"
 	"net/netip"
 	"os"
 	"strings"
@@ -77,12 +76,17 @@ func (a *app) runVerb() *cobra.Command {
 			}
 			ctx, stop := untilSignal(cmd.Context())
 			defer stop()
-			return a.daemon(ctx, config)
+			return a.runDaemon(ctx, config)
 		},
 	}
 	board.add(cmd.Flags())
 	return cmd
 }
+
+// self is this very program, also after an upgrade has put another file in its
+// place: etcd that has to be started again shall be the one that its agent knows,
+// and the sandbox of the service lets nothing else be executed.
+const self = "/proc/self/exe"
 
 // daemonConfig is what the flags say about the daemon.
 func (a *app) daemonConfig(board boardFlags) (agent.Config, error) {
@@ -90,14 +94,10 @@ func (a *app) daemonConfig(board boardFlags) (agent.Config, error) {
 	if err != nil {
 		return agent.Config{}, err
 	}
-	executable, err := a.executable()
-	if err != nil {
-		return agent.Config{}, fmt.Errorf("find this program, which etcd runs in: %w", err)
-	}
 	return agent.Config{
 		StateDir: a.global.stateDir, ConfigDir: a.global.configDir, RunDir: a.global.runDir,
 		Name: board.name, Address: address, Interface: board.iface, Identity: board.identity,
-		Child:   []string{executable, "etcd"},
+		Child:   []string{self, "etcd"},
 		Version: buildVersion(),
 		Log:     a.newLog(),
 	}, nil

@@ -1,0 +1,78 @@
+package agent
+
+import (
+	"slices"
+	"testing"
+	"time"
+
+	"muster/bootstrap"
+)
+
+// TestRestartAsked_AllAtOnce asks all boards of a fleet to start anew in the same
+// second: never are two of them down, and who leads goes last.
+func TestRestartAsked_AllAtOnce(t *testing.T) {
+	at := loopback(t, 3)
+	profile := loopbackProfile(t, 3, 3, at[0])
+	var fleet []*running
+	for i, name := range []string{"one", "two", "three"} {
+		fleet = append(fleet, power(t, t.TempDir(), name, at[i], profile))
+	}
+	whole := func(s Status) bool {
+		well := func(m MemberStatus) bool { return m.Healthy != nil && *m.Healthy }
+		return len(s.Members) == 3 && !slices.ContainsFunc(s.Members, func(m MemberStatus) bool { return !well(m) }) &&
+			!slices.ContainsFunc(s.Boards, func(b BoardSeen) bool { return !b.Alive || b.Role == nil || *b.Role != "voter" })
+	}
+	before := map[string]time.Time{}
+	leader := ""
+	for _, r := range fleet {
+		s := r.status(t, "whole", whole)
+		before[r.config.Name], leader = s.Board.AgentSince, *s.Cluster.Leader
+	}
+	for _, r := range fleet {
+		if err := r.client.Restart(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	down := func(r *running) bool {
+		_, err := r.client.Status(t.Context())
+		return err != nil
+	}
+	after := map[string]time.Time{}
+	for deadline := time.Now().Add(2 * time.Minute); len(after) < len(fleet); {
+		if time.Now().After(deadline) {
+			t.Fatalf("after two minutes only %v of %v started anew", after, before)
+		}
+		for i, r := range fleet {
+			next := fleet[(i+1)%len(fleet)]
+			if down(r) && down(next) && down(r) {
+				t.Fatalf("%s and %s are down at the same time", r.config.Name, next.config.Name)
+			}
+			if s, err := r.client.Status(t.Context()); err == nil && s.Board.AgentSince.After(before[r.config.Name]) {
+				after[r.config.Name] = s.Board.AgentSince
+			}
+		}
+	}
+	for name, since := range after {
+		if name != leader && since.After(after[leader]) {
+			t.Errorf("%s started anew after %s, which led", name, leader)
+		}
+	}
+	for _, r := range fleet {
+		s := r.status(t, "whole again", whole)
+		if s.Board.RestartAsked != nil || s.Board.State == string(bootstrap.RestartAsked) {
+			t.Errorf("%s still is to start anew: %+v", r.config.Name, s.Board)
+		}
+	}
+	for _, r := range fleet {
+		var b boardRecord
+		for deadline := time.Now().Add(time.Minute); ; time.Sleep(50 * time.Millisecond) {
+			if err := (&store{dir: r.config.StateDir}).read("board.json", &b); err == nil && b.Turn == nil {
+				break
+			}
+			if time.Now().After(deadline) {
+				t.Fatalf("%s keeps its turn: %+v", r.config.Name, b.Turn)
+			}
+			b = boardRecord{}
+		}
+	}
+}
