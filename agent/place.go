@@ -31,23 +31,20 @@ func ProfilePath(configDir string) string { return filepath.Join(configDir, "pro
 // SocketPath is the control socket of the agent with that run directory.
 func SocketPath(runDir string) string { return filepath.Join(runDir, "agent.sock") }
 
+// ProfileID tells two profiles apart that do not want the same. It holds no
+// secret.
+func ProfileID(p *profiles.Profile) string { return digest(p.YAML(true))[:16] }
+
 // PlaceProfile validates the profile in file and puts it in place in configDir;
 // changed is false if it is there already. It returns profiles.Problems for a
 // bad profile, *ForeignFleetError if the board with that state directory
 // belongs to another fleet; then nothing was touched.
 func PlaceProfile(configDir, stateDir, file string) (changed bool, err error) {
-	p, err := profiles.Load(file)
+	data, err := profiles.Read(file)
 	if err != nil {
 		return false, err
 	}
-	var b boardRecord
-	if err := (&store{dir: stateDir}).read("board.json", &b); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return false, fmt.Errorf("which fleet does this board belong to: %w", err)
-	}
-	if b.Fleet != nil && *b.Fleet != p.Fleet() {
-		return false, &ForeignFleetError{Has: *b.Fleet, Wants: p.Fleet()}
-	}
-	data, err := os.ReadFile(file)
+	p, err := profiles.Parse(file, data)
 	if err != nil {
 		return false, err
 	}
@@ -55,17 +52,38 @@ func PlaceProfile(configDir, stateDir, file string) (changed bool, err error) {
 		// The path is meant from where the file lies now.
 		data = p.YAML(true)
 	}
+	return placeText(configDir, stateDir, p, data)
+}
+
+// placeText puts a valid profile in place in the text that its owner wrote.
+func placeText(configDir, stateDir string, p *profiles.Profile, data []byte) (changed bool, err error) {
+	var b boardRecord
+	if err := (&store{dir: stateDir}).read("board.json", &b); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return false, fmt.Errorf("which fleet does this board belong to: %w", err)
+	}
+	if b.Fleet != nil && *b.Fleet != p.Fleet() {
+		return false, &ForeignFleetError{Has: *b.Fleet, Wants: p.Fleet()}
+	}
 	target := ProfilePath(configDir)
 	if old, err := os.ReadFile(target); err == nil && bytes.Equal(old, data) {
 		return false, letServiceRead(target)
 	}
-	if err := os.MkdirAll(configDir, 0o755); err != nil {
+	if err := makeConfigDir(configDir); err != nil {
 		return false, fmt.Errorf("place profile: %w", err)
 	}
 	if err := writeWhole(target, data, 0o600); err != nil {
 		return false, fmt.Errorf("place profile: %w", err)
 	}
 	return true, letServiceRead(target)
+}
+
+// makeConfigDir makes the directory, if need be, one that the service may look
+// into, whatever the umask of the caller is.
+func makeConfigDir(dir string) error {
+	if exists(dir) {
+		return nil
+	}
+	return errors.Join(os.MkdirAll(dir, 0o755), os.Chmod(dir, 0o755))
 }
 
 // letServiceRead opens the profile to the service's group, where there is one:

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"time"
 
 	"muster/profiles"
@@ -19,6 +20,9 @@ type profileFile struct {
 	path    string
 	profile *profiles.Profile
 	problem string // why there is none, in a sentence; "" if there is no file
+	// boot is what an owner should know of a profile on the boot partition, "" for
+	// nothing. It is looked at before each start, so it is read with the profile.
+	boot    string
 	retryAt time.Time
 }
 
@@ -28,9 +32,13 @@ func (f *profileFile) load(now time.Time) bool {
 	if f.profile != nil || now.Before(f.retryAt) {
 		return false
 	}
+	note, noteErr := readBootNote(filepath.Dir(f.path))
+	if f.boot = note.warning(); noteErr != nil {
+		f.boot = "what came of the profile on the boot partition is not known: " + noteErr.Error()
+	}
 	p, err := profiles.Load(f.path)
 	if errors.Is(err, fs.ErrNotExist) && !exists(f.path) {
-		f.problem = ""
+		f.problem = note.Refused
 		return false
 	}
 	if err != nil {

@@ -24,11 +24,21 @@ const (
 // read; otherwise it wraps that of package os, so that a caller can tell a
 // missing profile (fs.ErrNotExist) from a bad one.
 func Load(path string) (*Profile, error) {
+	data, err := Read(path)
+	if err != nil {
+		return nil, err
+	}
+	return Parse(path, data)
+}
+
+// Read is the text of a profile for Parse; of a file that is too large to be one,
+// the beginning. The error wraps that of package os.
+func Read(path string) ([]byte, error) {
 	data, err := readRegular(path, profileLimit+1)
 	if err != nil {
 		return nil, fmt.Errorf("read profile: %w", err)
 	}
-	return Parse(path, data)
+	return data, nil
 }
 
 // Parse reads a profile. file names it in problems, and its folder is where a

@@ -53,7 +53,7 @@ func ParseSecret(s string) (Secret, error) {
 	switch {
 	case s == "":
 		return Secret{}, errors.New("is empty")
-	case s == secretMasked:
+	case s == secretMasked || strings.Contains(s, "**"):
 		return Secret{}, errors.New("is the masked form, which holds no secret")
 	case !strings.HasPrefix(s, secretPrefix):
 		return Secret{}, fmt.Errorf("does not begin with %q", secretPrefix)

@@ -46,7 +46,7 @@ func TestJoinForegroundTellsHowItGoes(t *testing.T) {
 		t.Errorf("got\n%swant\n%s", a.out, want)
 	}
 	if config.Name != "machine-1" || config.Address != netip.MustParseAddr("10.0.0.211") || config.Identity != "one" ||
-		config.RunDir != a.runDir || len(config.Child) != 2 || config.Child[0] != "/usr/bin/agent" || config.Child[1] != "etcd" || config.Version != "dev" {
+		config.RunDir != a.runDir || len(config.Child) != 2 || config.Child[0] != "/proc/self/exe" || config.Child[1] != "etcd" || config.Version != "dev" {
 		t.Errorf("config: %+v", config)
 	}
 }

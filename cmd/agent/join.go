@@ -19,17 +19,23 @@ type joinOptions struct {
 	noWait        bool
 	foreground    bool
 	exitWithStdin bool
+	fromBoot      bool
+	bootRoot      string // "/" but in tests
 	board         boardFlags
 }
 
 func (a *app) joinVerb() *cobra.Command {
 	var o joinOptions
 	cmd := &cobra.Command{
-		Use:   "join --profile FILE",
+		Use:   "join {--profile FILE | --from-boot}",
 		Short: "Put this board into the fleet of a profile and watch it find its place",
 		Long: `Checks the profile, puts it in place, starts the service and shows how the board finds its
 place, as a voter, a learner or a standby, in a cluster that has quorum. Run it again with the
-same profile and nothing changes. A board that belongs to a fleet does not join another one.`,
+same profile and nothing changes. A board that belongs to a fleet does not join another one.
+
+--from-boot puts a profile in place that was left on the boot partition, /boot/firmware/muster.yaml
+or /boot/muster.yaml, removes the secret from there, and starts nothing. muster-profile.service runs
+it before each start of the agent.`,
 		Example: `  (umask 077; agent profile new > lab.yaml)          once; it holds the secret of the fleet
   agent join --profile lab.yaml                      on every board, in any order
   agent join --profile lab.yaml --timeout 30m        when the other boards come later
@@ -40,6 +46,9 @@ same profile and nothing changes. A board that belongs to a fleet does not join 
 			if err := o.check(cmd); err != nil {
 				return err
 			}
+			if o.fromBoot {
+				return a.joinFromBoot(o)
+			}
 			return a.join(cmd.Context(), o)
 		},
 	}
@@ -49,13 +58,18 @@ same profile and nothing changes. A board that belongs to a fleet does not join 
 	f.BoolVar(&o.noWait, "no-wait", false, "start the service and return at once")
 	f.BoolVar(&o.foreground, "foreground", false, "no service: the agent runs here until a signal ends it")
 	f.BoolVar(&o.exitWithStdin, "exit-with-stdin", false, "with --foreground: end when the standard input ends")
+	f.BoolVar(&o.fromBoot, "from-boot", false, "take the profile from the boot partition, and start nothing")
+	f.StringVar(&o.bootRoot, "boot-root", "/", "with --from-boot: the folder that holds boot")
 	_ = f.MarkHidden("exit-with-stdin")
+	_ = f.MarkHidden("boot-root")
 	o.board.add(f)
 	return cmd
 }
 
 func (o *joinOptions) check(cmd *cobra.Command) error {
 	switch {
+	case o.fromBoot:
+		return o.checkFromBoot(cmd)
 	case o.profile == "":
 		return usage(`"agent profile new" writes one`, "--profile FILE is missing")
 	case o.timeout <= 0:
@@ -79,7 +93,8 @@ func (a *app) join(ctx context.Context, o joinOptions) error {
 		return err
 	}
 	// Checked first: also who may not write here learns what is wrong with it.
-	if _, err := loadProfile(o.profile); err != nil {
+	p, err := loadProfile(o.profile)
+	if err != nil {
 		return err
 	}
 	if o.foreground {
@@ -90,16 +105,33 @@ func (a *app) join(ctx context.Context, o joinOptions) error {
 		defer stop()
 		return a.joinHere(ctx, config, o.exitWithStdin)
 	}
-	if err := a.serviceThere(ctx); err != nil {
+	if err := a.needRootToJoin("--profile " + o.profile); err != nil {
+		return err
+	}
+	there, err := a.serviceThere(ctx)
+	if err != nil {
 		return err
 	}
 	changed, err := a.place(a.global.configDir, a.global.stateDir, o.profile)
 	if err != nil {
 		return err
 	}
+	if !there {
+		if err := a.installService(ctx); err != nil {
+			return err
+		}
+	}
 	ctx, stop := untilSignal(ctx)
 	defer stop()
-	return a.joinService(ctx, o, changed)
+	return a.joinService(ctx, o, agent.ProfileID(p), changed)
+}
+
+// needRootToJoin refuses, before anything is touched, what would fail halfway.
+func (a *app) needRootToJoin(flags string) error {
+	if a.service.isRoot() {
+		return nil
+	}
+	return &failure{code: exitFailed, err: errors.New("only root may put a profile in place"), hint: "sudo agent join " + flags}
 }
 
 // joinHere runs the daemon in this process and tells on stdout how it fares.
@@ -117,29 +149,45 @@ func (a *app) joinHere(ctx context.Context, config agent.Config, exitWithStdin b
 	beside.Go(func() {
 		a.follow(ctx, "", a.progressLines(), nil)
 	})
-	return a.daemon(ctx, config)
+	return a.runDaemon(ctx, config)
 }
 
-// serviceThere makes sure, before anything is touched, that there is a service
-// to run the agent.
-func (a *app) serviceThere(ctx context.Context) error {
+// serviceThere tells, before anything is touched, whether the service is
+// installed, and fails where it cannot be.
+func (a *app) serviceThere(ctx context.Context) (bool, error) {
 	there, err := a.installed(ctx)
-	if err != nil {
-		return fmt.Errorf("look for the service: %w", err)
+	if err == nil && !there {
+		_, err = a.service.state(ctx)
 	}
-	if !there {
-		return &failure{code: exitFailed, err: errors.New("the service muster is not installed"),
-			hint: "install the package, or run the agent here with --foreground"}
+	if err != nil {
+		return false, serviceFailure(fmt.Errorf("look for the service: %w", err))
+	}
+	return there, nil
+}
+
+// installService makes this program the service, where no package has.
+func (a *app) installService(ctx context.Context) error {
+	bin, err := a.executable()
+	if err != nil {
+		return fmt.Errorf("find this program: %w", err)
+	}
+	if _, err := a.service.install(ctx, bin); err != nil {
+		return serviceFailure(fmt.Errorf("install the service: %w", err))
 	}
 	return nil
 }
 
 // joinService starts the service and waits until the board has its place.
-func (a *app) joinService(ctx context.Context, o joinOptions, changed bool) error {
-	// A board that has left stays out until its agent is started anew.
+func (a *app) joinService(ctx context.Context, o joinOptions, id string, changed bool) error {
 	s, err := a.client().Status(ctx)
+	// A board that has left stays out until its agent is started anew.
 	again := err == nil && hasLeft(s)
-	if err := a.enableStart(ctx, changed || again); err != nil {
+	// An earlier join may have been cut off before the agent was started anew.
+	behind := err == nil && s.Fleet != nil && s.Fleet.Profile != "" && s.Fleet.Profile != id
+	if err := a.enableStart(ctx, changed || again || behind); err != nil {
+		if ctx.Err() != nil {
+			return &failure{code: exitFailed, err: errors.New("interrupted while the service was started"), hint: "run the same command again"}
+		}
 		return fmt.Errorf("start the service: %w", err)
 	}
 	say := a.progressLines()
@@ -148,6 +196,8 @@ func (a *app) joinService(ctx context.Context, o joinOptions, changed bool) erro
 		say("the profile is in place and the service runs")
 	case again:
 		say("this board had left; the service was started anew")
+	case behind:
+		say("the profile was in place already; the service ran with another one and was started anew")
 	default:
 		say("the profile was in place already and the service runs")
 	}

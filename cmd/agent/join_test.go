@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -11,6 +12,7 @@ import (
 
 	"muster/agent"
 	"muster/profiles"
+	"muster/systemd"
 )
 
 func writeProfile(t *testing.T, cluster string) string {
@@ -56,10 +58,13 @@ func TestJoinService(t *testing.T) {
 		args      string
 		code      int
 		installed bool
+		installs  bool
+		noSystemd bool
 		startErr  error
 		out, err  string
 	}{
-		"no service":      {args: "", code: exitFailed, err: "the service muster is not installed\n  hint: install the package, or run the agent here with --foreground"},
+		"no systemd":      {noSystemd: true, code: exitFailed, err: "this host does not run systemd\n  hint: \"agent join --profile FILE --foreground\""},
+		"no service":      {args: "--no-wait", code: exitDone, installs: true, out: "the profile is in place and the service runs"},
 		"start fails":     {installed: true, startErr: errors.New("unit is masked"), code: exitFailed, err: "agent: join: start the service: unit is masked"},
 		"no wait":         {installed: true, args: "--no-wait", code: exitDone, out: "the profile is in place and the service runs"},
 		"place found":     {installed: true, status: []agent.Status{founding(), healthy()}, code: exitDone, out: "this board is a voter of cluster lab"},
@@ -73,18 +78,31 @@ func TestJoinService(t *testing.T) {
 			if c.status != nil {
 				serveFake(t, a.runDir, &fakeAgent{status: c.status})
 			}
-			started := 0
+			started, installs := 0, false
+			a.service.state = func(context.Context) (systemd.State, error) {
+				if c.noSystemd {
+					return systemd.State{}, systemd.ErrNoSystemd
+				}
+				return systemd.State{Load: "not-found"}, nil
+			}
+			a.service.install = func(context.Context, string) (bool, error) {
+				if _, err := os.Stat(agent.ProfilePath(a.global.configDir)); err != nil {
+					t.Errorf("installed before the profile is in place: %v", err)
+				}
+				installs = true
+				return true, nil
+			}
 			a.installed = func(context.Context) (bool, error) { return c.installed, nil }
 			a.enableStart = func(context.Context, bool) error { started++; return c.startErr }
 			code, out, errs := a.do(t, append([]string{"join", "--profile", writeProfile(t, "lab")}, strings.Fields(c.args)...)...)
 			if code != c.code || !strings.Contains(out, c.out) || !strings.Contains(errs, c.err) {
 				t.Errorf("exit %d, want %d\nstdout: %s\nstderr: %s", code, c.code, out, errs)
 			}
-			if c.installed != (started == 1) {
-				t.Errorf("started %d times", started)
+			if c.noSystemd == (started == 1) || installs != c.installs {
+				t.Errorf("started %d times, installed: %v", started, installs)
 			}
-			if _, err := os.Stat(agent.ProfilePath(a.global.configDir)); (err == nil) != c.installed {
-				t.Errorf("profile placed: %v, with a service: %v", err == nil, c.installed)
+			if _, err := os.Stat(agent.ProfilePath(a.global.configDir)); (err == nil) == c.noSystemd {
+				t.Errorf("profile placed: %v, without systemd: %v", err == nil, c.noSystemd)
 			}
 			if code == exitDone && errs != "" {
 				t.Errorf("stderr: %s", errs)
@@ -95,11 +113,11 @@ func TestJoinService(t *testing.T) {
 
 func TestJoinAgainChangesNothing(t *testing.T) {
 	a := newTestApp(t)
-	serveFake(t, a.runDir, &fakeAgent{status: []agent.Status{healthy()}})
+	path := writeProfile(t, "lab")
+	serveFake(t, a.runDir, &fakeAgent{status: []agent.Status{runsWith(t, path)}})
 	a.installed = func(context.Context) (bool, error) { return true, nil }
 	var renewed []bool
 	a.enableStart = func(_ context.Context, renew bool) error { renewed = append(renewed, renew); return nil }
-	path := writeProfile(t, "lab")
 	for range 2 {
 		if code, _, errs := a.do(t, "join", "--profile", path); code != exitDone {
 			t.Fatalf("exit %d: %s", code, errs)
@@ -110,6 +128,61 @@ func TestJoinAgainChangesNothing(t *testing.T) {
 	}
 	if !strings.Contains(a.out.String(), "in place already") {
 		t.Errorf("stdout:\n%s", a.out)
+	}
+}
+
+// runsWith is a healthy board whose agent runs with the profile in a file.
+func runsWith(t *testing.T, path string) agent.Status {
+	t.Helper()
+	p, err := profiles.Load(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := healthy()
+	s.Fleet.Profile = agent.ProfileID(p)
+	return s
+}
+
+// An earlier join put the profile in place and was cut off before the service
+// was started anew.
+func TestJoinFinishesACutOffOne(t *testing.T) {
+	a := newTestApp(t)
+	serveFake(t, a.runDir, &fakeAgent{status: []agent.Status{runsWith(t, writeProfile(t, "lab"))}})
+	a.installed = func(context.Context) (bool, error) { return true, nil }
+	ctx, cancel := context.WithCancel(t.Context())
+	path := writeProfile(t, "lab")
+	a.enableStart = func(ctx context.Context, _ bool) error { cancel(); return ctx.Err() }
+	if code := a.run(ctx, []string{"join", "--profile", path}); code != exitFailed || !strings.Contains(a.err.String(), "interrupted while the service was started\n  hint: run the same command again") {
+		t.Errorf("exit %d: %s", code, a.err)
+	}
+	anew := false
+	a.enableStart = func(_ context.Context, renew bool) error { anew = renew; return nil }
+	if code, out, errs := a.do(t, "join", "--profile", path); code != exitDone || !anew || !strings.Contains(out, "ran with another one and was started anew") {
+		t.Errorf("exit %d, started anew: %v\n%s%s", code, anew, out, errs)
+	}
+}
+
+// Neither a pipe nor a terminal gets anything but plain lines.
+func TestJoinWritesPlainLines(t *testing.T) {
+	viewer, terminal := openTerminal(t)
+	seen := watchTerminal(t, viewer, terminal)
+	for name, out := range map[string]io.Writer{"pipe": new(buffer), "terminal": terminal} {
+		a := newTestApp(t)
+		a.environ, a.stdout = append(a.environ, "TERM=xterm"), out
+		serveFake(t, a.runDir, &fakeAgent{status: []agent.Status{founding(), healthy()}})
+		a.installed = func(context.Context) (bool, error) { return true, nil }
+		a.enableStart = func(context.Context, bool) error { return nil }
+		if code := a.run(t.Context(), []string{"join", "--profile", writeProfile(t, "lab")}); code != exitDone {
+			t.Fatalf("%s: exit %d: %s", name, code, a.err)
+		}
+		text := func() string { return seen.String() }
+		if b, ok := out.(*buffer); ok {
+			text = b.String
+		}
+		eventually(t, name, func() bool { return strings.Contains(text(), "this board is a voter of cluster lab") })
+		if strings.ContainsAny(strings.ReplaceAll(text(), "\r\n", "\n"), "\x1b\r\b") {
+			t.Errorf("%s: %q", name, text())
+		}
 	}
 }
 

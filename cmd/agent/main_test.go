@@ -74,8 +74,10 @@ func newTestApp(t *testing.T) *testApp {
 	a.serves = func(context.Context, string) (bool, error) { return false, nil }
 	a.disable = func(context.Context) (bool, error) { t.Error("the service was disabled"); return false, nil }
 	a.enable = func(context.Context) error { t.Error("the service was enabled"); return nil }
-	a.stopService = func() error { t.Error("the service was stopped"); return nil }
+	a.stopService = func(context.Context) error { t.Error("the service was stopped"); return nil }
 	a.underJournal = func() bool { return false }
+	a.service = hostService{isRoot: func() bool { return false }}
+	a.service.isRoot = func() bool { return true }
 	return &testApp{app: a, out: out, err: errs, runDir: runDir}
 }
 
@@ -157,7 +159,7 @@ func (f *fakeAgent) says(s ...agent.Status) {
 // order takes or refuses an order as the real agent does.
 func (f *fakeAgent) order(w http.ResponseWriter, r *http.Request) {
 	what, ok := strings.CutPrefix(r.URL.Path, "/v1/")
-	if !ok || what != "leave" && what != "yield" {
+	if !ok || what != "leave" && what != "yield" && what != "restart" {
 		http.NotFound(w, r)
 		return
 	}

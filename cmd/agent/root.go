@@ -68,7 +68,7 @@ it one. Make a profile once, take it to every board, join.`,
 	root.SetHelpCommand(a.helpVerb())
 	root.AddCommand(
 		a.joinVerb(), a.statusVerb(), a.membersVerb(), a.leaveVerb(), a.demoVerb(),
-		a.explainVerb(), a.yieldVerb(), a.runVerb(), a.versionVerb(), a.completionVerb(),
+		a.explainVerb(), a.yieldVerb(), a.runVerb(), a.serviceVerb(), a.versionVerb(), a.completionVerb(), a.manVerb(),
 		a.profileVerb(),
 		a.etcdctlVerb(), a.envVerb(), a.etcdVerb(),
 	)

@@ -53,6 +53,9 @@ func statusText(s agent.Status, now time.Time, p palette) string {
 	field("why", s.Board.Why)
 	field("waits for", strings.Join(s.Board.WaitsFor, ", "))
 	field("hint", s.Board.Hint)
+	for _, warning := range s.Board.Warnings {
+		field("warning", p.warn(warning))
+	}
 	field("fleet", fleetWords(s.Fleet))
 	field("cluster", clusterWords(s.Cluster, p))
 	b.WriteByte('\n')

@@ -34,6 +34,8 @@ func TestWrongUsage(t *testing.T) {
 		{"join --profile x --foreground --no-wait", `agent: join: --foreground and --no-wait exclude each other`, `leave`},
 		{"join --profile x --name a", `agent: join: --name needs --foreground`, `--foreground`},
 		{"join --profile /does/not/exist", `agent: join: read profile: stat /does/not/exist: no such file or directory`, `"agent profile new"`},
+		{"join --from-boot --profile x", `agent: join: --from-boot and --profile exclude each other`, `"agent join --help"`},
+		{"join --from-boot --no-wait", `agent: join: --from-boot and --no-wait exclude each other`, `"agent join --help"`},
 		{"leave", `agent: leave: this is no terminal on which to confirm it`, `add --yes`},
 		{"leave lab --yes", `agent: leave: takes no argument, got "lab"`, `"agent leave --help"`},
 		{"leave --yes --timeout 0s", `agent: leave: --timeout 0s: must be above 0`, `5m`},
