@@ -4,7 +4,7 @@ GO       ?= go
 VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 LDFLAGS  := -s -w -X main.version=$(VERSION)
 BUILD    := CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)'
-UNITS    := $(shell $(GO) list ./... 2>/dev/null | grep -v /integration)
+UNITS    := $(shell $(GO) list ./... 2>/dev/null | grep -v -e /integration -e /packaging)
 # Counted, because a fuzz run that ends by time now and then fails for just that.
 FUZZTIME ?= 20000x
 ROUNDS   ?= 50
@@ -15,7 +15,8 @@ STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 # The race detector needs a C compiler.
 RACE     := $(shell command -v cc >/dev/null 2>&1 && echo -race)
 
-.PHONY: build demo test lint unit explore fuzz sim sim-short boards boards-short chaos bench-found bench-life size clean
+.PHONY: build demo test lint unit explore fuzz sim sim-short boards boards-short containers arm64 arm64-demo \
+	deb deb-test lintian repo chaos bench-found bench-life bench-idle size clean
 
 build: ## the agent for this machine: bin/agent
 	$(BUILD) -o bin/agent ./cmd/agent
@@ -23,7 +24,7 @@ build: ## the agent for this machine: bin/agent
 demo: build ## a fleet on loopback addresses, live
 	bin/agent demo
 
-test: lint unit explore fuzz sim-short boards-short ## all of it, in the short forms; what CI runs
+test: lint unit explore fuzz sim-short boards-short deb-test lintian containers arm64-demo ## all of it, in the short forms; what CI runs
 
 lint: ## gofmt, go vet for both architectures, staticcheck
 	@out=$$(gofmt -l .); test -z "$$out" || { echo "gofmt would change:"; echo "$$out"; exit 1; }
@@ -53,10 +54,31 @@ sim-short: ## 10 000 seeds, the planted faults, and the fake etcd beside the rea
 	$(GO) test -count=1 -timeout 10m -run 'Conforms|CanFail|Rows|Replays' ./bootstrap/sim
 
 boards: ## real boards made of network namespaces, all of it (root)
-	MUSTER_LONG=1 $(GO) test -count=1 -timeout 90m -parallel $(PARALLEL) ./integration/...
+	MUSTER_LONG=1 $(GO) test -count=1 -timeout 90m -parallel $(PARALLEL) ./integration ./integration/boards
 
 boards-short: ## the same without the scenarios that take minutes
-	$(GO) test -count=1 -timeout 25m -parallel $(PARALLEL) ./integration/...
+	$(GO) test -count=1 -timeout 25m -parallel $(PARALLEL) ./integration ./integration/boards
+
+containers: ## boards with systemd, made of containers: the package's whole life, reboots, power cuts, the first boot (root)
+	$(GO) test -count=1 -timeout 25m ./integration/containers
+
+arm64: ## the package on arm64 machines in the emulator, with Debian's kernel (root); MUSTER_LONG=1 adds a fleet of three
+	$(GO) test -count=1 -v -timeout 120m -run 'TestBoard|TestFleet' ./integration/emulated -machines
+
+arm64-demo: ## the arm64 agent's demo, its instructions emulated (root)
+	$(GO) test -count=1 -v -timeout 15m -run TestDemo ./integration/emulated
+
+deb: ## the packages for arm64, amd64 and armhf: dist/muster_VERSION_ARCH.deb
+	packaging/build.sh
+
+deb-test: ## two builds compared, contents, maintainer scripts, the package's life with dpkg, an upgrade with apt (root)
+	$(GO) test -count=1 -timeout 30m ./packaging
+
+lintian: deb ## all tags of whatever severity
+	packaging/lintian.sh
+
+repo: deb ## a signed apt repository of all packages in dist: dist/repo
+	packaging/repo.sh
 
 chaos: ## many foundings disturbed by power cuts and partitions at random moments (root); ROUNDS=1000 overnight
 	MUSTER_ROUNDS=$(ROUNDS) $(GO) test -count=1 -v -timeout 12h -run FoundingDisturbed ./integration
@@ -67,8 +89,11 @@ bench-found: ## founding, next to three plain etcd servers with a static list (r
 bench-life: ## moves, deaths and growth, next to the same done by hand with etcdctl (root)
 	$(GO) test -count=1 -timeout 60m -run '^$$' -bench Life -benchtime 1x ./integration
 
+bench-idle: ## an idle fleet, next to three plain etcd: lines logged, bytes written, processor time; MUSTER_MINUTES=60 for longer (root)
+	$(GO) test -count=1 -timeout 3h -run '^$$' -bench Idle -benchtime 1x ./integration
+
 size: ## stripped arm64 binary, memory of agent, etcd child and standby
 	$(GO) test -count=1 -timeout 30m -v -run '^TestSize$$' ./integration -size
 
 clean:
-	rm -rf bin
+	rm -rf bin dist
