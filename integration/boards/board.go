@@ -41,10 +41,10 @@ echo on
 wait $!
 `
 
-// confined makes a command without what would let a board reach through to the host: its clock, its modules, its
+// Confined makes a command without what would let a board reach through to the host: its clock, its modules, its
 // power. nsenter keeps the host's capabilities, so this goes for every command, not only for PID 1. The process
 // group is its own because Ctrl-C on the terminal is for the test, which then sees to its boards.
-func confined(ctx context.Context, name string, args ...string) *exec.Cmd {
+func Confined(ctx context.Context, name string, args ...string) *exec.Cmd {
 	args = append([]string{"--bounding-set=-sys_time,-sys_module,-sys_rawio,-sys_boot", "--", name}, args...)
 	cmd := exec.CommandContext(ctx, "setpriv", args...)
 	cmd.Env = environment()
@@ -136,7 +136,7 @@ func (b *Board) powerOn() error {
 	if b.power != nil {
 		return nil
 	}
-	cmd := confined(context.Background(), "ip", "netns", "exec", b.lab.namespace(b.Index),
+	cmd := Confined(context.Background(), "ip", "netns", "exec", b.lab.namespace(b.Index),
 		"unshare", "--mount", "--uts", "--ipc", "--pid", "--fork", "--kill-child", "--mount-proc",
 		"sh", "-c", boot, "boot", b.dir, b.Hostname, b.programs, b.disk)
 	var stderr strings.Builder

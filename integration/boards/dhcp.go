@@ -58,7 +58,7 @@ func (l *Lab) ServeDHCP() *DHCP {
 	l.t.Helper()
 	for program, of := range map[string]string{"dnsmasq": "dnsmasq-base", "busybox": "busybox-static"} {
 		if _, err := exec.LookPath(program); err != nil {
-			refuse(l.t, fmt.Sprintf("DHCP needs the program %s; run: apt-get install %s", program, of))
+			Refuse(l.t, fmt.Sprintf("DHCP needs the program %s; run: apt-get install %s", program, of))
 		}
 	}
 	dir, err := os.MkdirTemp(l.dir, "dhcp-")
@@ -69,7 +69,7 @@ func (l *Lab) ServeDHCP() *DHCP {
 		l.t.Fatal(err)
 	}
 	d := &DHCP{lab: l, dir: dir, pins: map[string]netip.Addr{}, clients: map[*Board]*Process{}}
-	cmd := confined(context.Background(), "ip", "netns", "exec", l.hub(), "sh", "-c", serve, "serve",
+	cmd := Confined(context.Background(), "ip", "netns", "exec", l.hub(), "sh", "-c", serve, "serve",
 		"--keep-in-foreground", "--conf-file=/dev/null", "--port=0", "--interface=br0", "--bind-interfaces",
 		"--user=root", "--group=root", "--pid-file=", "--log-facility=-", "--log-dhcp",
 		"--dhcp-leasefile="+filepath.Join(dir, "leases"), "--dhcp-hostsfile="+filepath.Join(dir, "pins"),

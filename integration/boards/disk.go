@@ -22,7 +22,7 @@ func (b *Board) GiveDisk(mib int) {
 	b.lab.t.Helper()
 	b.mustBeOff("given a disk")
 	if _, err := exec.LookPath("mkfs.ext4"); err != nil {
-		refuse(b.lab.t, "a disk needs the program mkfs.ext4; run: apt-get install e2fsprogs")
+		Refuse(b.lab.t, "a disk needs the program mkfs.ext4; run: apt-get install e2fsprogs")
 	}
 	disk := filepath.Join(b.dir, "disk")
 	err := os.WriteFile(disk, nil, 0o600)

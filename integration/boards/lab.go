@@ -52,13 +52,16 @@ type Lab struct {
 	boards []*Board
 
 	demolition sync.Once
-	done       chan struct{} // closed by the cleanup, ends the signal watch
+	mu         sync.Mutex
+	guests     []func() error // what ends what others run on the boards, before all else goes
+	done       chan struct{}  // closed by the cleanup, ends the signal watch
 }
 
 type settings struct {
 	programs  string
 	hostname  string
 	machineID string
+	unpowered bool
 }
 
 // Option changes what the boards of a lab are like.
@@ -73,13 +76,15 @@ func WithHostname(name string) Option { return func(s *settings) { s.hostname = 
 // WithMachineID gives all boards one /etc/machine-id (32 lower case hex digits), as cloned images have.
 func WithMachineID(id string) Option { return func(s *settings) { s.machineID = id } }
 
+// Unpowered leaves the boards off for good: the lab is the network only, and what is at its cables' ends comes from
+// somebody else, with Namespace, Cgroups and Dir. It must be ended by what is handed to OnDemolition.
+func Unpowered() Option { return func(s *settings) { s.unpowered = true } }
+
 // New makes a switch with n boards, 1 to 28, powered, with no agent started yet. The test is skipped, with the
 // reason, where no lab can be made. Everything is removed when the test ends, also by SIGINT or SIGTERM.
 func New(t testing.TB, n int, options ...Option) *Lab {
 	t.Helper()
-	if why := missing(os.Geteuid(), exec.LookPath); why != "" {
-		refuse(t, why)
-	}
+	Require(t, Needed())
 	if n < 1 || n > maxBoards {
 		t.Fatalf("a lab of %d boards: want 1 to %d", n, maxBoards)
 	}
@@ -106,9 +111,12 @@ func New(t testing.TB, n int, options ...Option) *Lab {
 	}
 	if err := l.wire(); err != nil {
 		if errors.Is(err, errNotPermitted) {
-			refuse(t, "this root may not make network namespaces (a container without CAP_SYS_ADMIN?)")
+			Refuse(t, "this root may not make network namespaces (a container without CAP_SYS_ADMIN?)")
 		}
 		t.Fatalf("lab: %v", err)
+	}
+	if s.unpowered {
+		return l
 	}
 	if err := l.each(l.boards, (*Board).powerOn); err != nil {
 		t.Fatalf("lab: %v", err)
@@ -116,12 +124,20 @@ func New(t testing.TB, n int, options ...Option) *Lab {
 	return l
 }
 
+// Require skips the test, with the reason, without root or one of the programs, which are given with the Debian
+// package that brings each.
+func Require(t testing.TB, packages map[string]string) {
+	t.Helper()
+	if why := missing(os.Geteuid(), exec.LookPath, packages); why != "" {
+		Refuse(t, why)
+	}
+}
+
 // missing says in one sentence why no lab can be made here, "" if it can.
-func missing(euid int, look func(string) (string, error)) string {
+func missing(euid int, look func(string) (string, error), packages map[string]string) string {
 	if euid != 0 {
 		return "boards are made of network namespaces, which needs root; run: sudo -E go test ./integration/..."
 	}
-	packages := Needed()
 	for _, program := range sortedKeys(packages) {
 		if _, err := look(program); err != nil {
 			return fmt.Sprintf("boards need the program %s; run: apt-get install %s", program, packages[program])
@@ -130,7 +146,8 @@ func missing(euid int, look func(string) (string, error)) string {
 	return ""
 }
 
-func refuse(t testing.TB, why string) {
+// Refuse skips the test, or fails it where RequireEnv is set: this machine cannot make what the test needs.
+func Refuse(t testing.TB, why string) {
 	t.Helper()
 	if os.Getenv(RequireEnv) != "" {
 		t.Fatalf("%s (%s is set, so this is a failure)", why, RequireEnv)
@@ -149,6 +166,20 @@ func (l *Lab) Board(i int) *Board {
 
 // Boards returns all boards, the first first.
 func (l *Lab) Boards() []*Board { return append([]*Board(nil), l.boards...) }
+
+// Dir is a directory of the lab for a purpose of the caller. It goes with the lab.
+func (l *Lab) Dir(purpose string) (string, error) {
+	dir := filepath.Join(l.dir, purpose)
+	return dir, os.MkdirAll(dir, 0o755)
+}
+
+// OnDemolition has end called before the lab is removed, also on a signal, when it may run beside anything else. Call
+// it before anything is started that must be ended.
+func (l *Lab) OnDemolition(end func() error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.guests = append(l.guests, end)
+}
 
 // PowerCut cuts the power of all boards at about the same moment.
 func (l *Lab) PowerCut() {
@@ -192,8 +223,15 @@ func (l *Lab) watchSignals() (ended <-chan struct{}) {
 // goroutines; all return when it is done.
 func (l *Lab) demolish() {
 	l.demolition.Do(func() {
-		err := l.each(l.boards, (*Board).scrap)
-		if err := errors.Join(err, removeNamespaces(l.name), os.RemoveAll(l.dir)); err != nil {
+		l.mu.Lock()
+		guests := l.guests
+		l.mu.Unlock()
+		var errs []error
+		for _, end := range guests {
+			errs = append(errs, end())
+		}
+		errs = append(errs, l.each(l.boards, (*Board).scrap), removeNamespaces(l.name), removeCgroups(l.name), os.RemoveAll(l.dir))
+		if err := errors.Join(errs...); err != nil {
 			// Not t.Errorf: on a signal the test is still running elsewhere or has ended already.
 			fmt.Fprintf(os.Stderr, "lab %s: not all could be removed: %v\n", l.name, err)
 		}

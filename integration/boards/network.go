@@ -30,8 +30,14 @@ func boardAddress(i int) netip.Prefix {
 	return netip.PrefixFrom(netip.AddrFrom4([4]byte{10, 77, 0, byte(10 + i)}), 16)
 }
 
-func (l *Lab) hub() string              { return l.name + "-hub" }
-func (l *Lab) namespace(i int) string   { return fmt.Sprintf("%s-%d", l.name, i) }
+func (l *Lab) hub() string            { return l.name + "-hub" }
+func (l *Lab) namespace(i int) string { return fmt.Sprintf("%s-%d", l.name, i) }
+
+// Namespace is the file that names the board's network (network_namespaces(7)).
+func (b *Board) Namespace() string {
+	return filepath.Join(namespaceDir, b.lab.namespace(b.Index))
+}
+
 func (l *Lab) ip(batch ...string) error { return ipBatch(l.hub(), batch...) }
 
 // ipBatch does all lines in one run of ip: some 5 ms instead of 5 ms a line. namespace "" is the host.

@@ -10,7 +10,7 @@ import (
 	"syscall"
 )
 
-// prefix begins the name of everything that a lab leaves on the host: directories and network namespaces.
+// prefix begins the name of everything that a lab leaves on the host: directories, network namespaces and cgroups.
 const prefix = "muster-lab-"
 
 // owner is the process which a lab belongs to. The start time tells it from a later process with the same number.
@@ -84,9 +84,15 @@ func Reap() []string {
 			}
 		}
 	}
+	for _, dir := range labCgroups(prefix) {
+		if o, lab, ok := parseOwner(filepath.Base(dir)); ok && !o.alive() {
+			leftovers[lab] = ""
+		}
+	}
 	labs := sortedKeys(leftovers)
 	for _, lab := range labs {
 		_ = removeNamespaces(lab)
+		_ = removeCgroups(lab)
 		_ = os.RemoveAll(filepath.Join(os.TempDir(), lab))
 	}
 	return labs
@@ -130,6 +136,23 @@ func children(parent int) []int {
 		if fields, err := stat(pid); err == nil && fields[1] == strconv.Itoa(parent) {
 			found = append(found, pid)
 		}
+	}
+	return found
+}
+
+// Descendants lists the children of a process, their children and so on, each behind its parent.
+func Descendants(of int) []int {
+	below := map[int][]int{}
+	for _, pid := range processes() {
+		if fields, err := stat(pid); err == nil {
+			if parent, err := strconv.Atoi(fields[1]); err == nil {
+				below[parent] = append(below[parent], pid)
+			}
+		}
+	}
+	found := append([]int(nil), below[of]...)
+	for i := 0; i < len(found); i++ {
+		found = append(found, below[found[i]]...)
 	}
 	return found
 }

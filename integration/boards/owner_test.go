@@ -31,7 +31,7 @@ func TestMissingSaysWhatToDo(t *testing.T) {
 		{"no unshare", 0, no("unshare"), []string{"program unshare", "apt-get install util-linux"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			got := missing(test.euid, test.look)
+			got := missing(test.euid, test.look, Needed())
 			if (got == "") != (test.want == nil) {
 				t.Errorf("missing: %q", got)
 			}
@@ -68,6 +68,19 @@ func TestParseOwner(t *testing.T) {
 	}
 }
 
+// deadCgroup makes a cgroup with one below it, where root may.
+func deadCgroup(t *testing.T, name string) string {
+	t.Helper()
+	if os.Geteuid() != 0 {
+		return ""
+	}
+	dir := filepath.Join(cgroupTrees()[0], name)
+	if err := os.MkdirAll(filepath.Join(dir, "below"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
 func TestReapSparesTheLiving(t *testing.T) {
 	mine, err := Scratch("test")
 	if err != nil {
@@ -83,7 +96,11 @@ func TestReapSparesTheLiving(t *testing.T) {
 	if err := os.MkdirAll(filepath.Join(dead, "below"), 0o755); err != nil {
 		t.Fatal(err)
 	}
+	group := deadCgroup(t, filepath.Base(dead)+"-1")
 	reaped := strings.Join(Reap(), " ")
+	if _, err := os.Stat(group); group != "" && !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("a dead owner's cgroup: %v", err)
+	}
 	if _, err := os.Stat(mine); err != nil {
 		t.Errorf("my own directory: %v", err)
 	}

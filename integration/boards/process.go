@@ -88,7 +88,7 @@ func (b *Board) ExecInput(ctx context.Context, stdin, name string, args ...strin
 // command prepares a program to be run inside the board's namespaces. When ctx ends, the program itself is killed,
 // not only the nsenter in front of it, which stays outside of the board.
 func (b *Board) command(ctx context.Context, name string, args ...string) *exec.Cmd {
-	cmd := confined(ctx, "nsenter", append([]string{"--target", strconv.Itoa(b.init()),
+	cmd := Confined(ctx, "nsenter", append([]string{"--target", strconv.Itoa(b.init()),
 		"--mount", "--uts", "--ipc", "--net", "--pid", "--", name}, args...)...)
 	cmd.Cancel = func() error {
 		for _, child := range children(cmd.Process.Pid) {
