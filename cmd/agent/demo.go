@@ -27,7 +27,7 @@ type demoOptions struct {
 }
 
 func (a *app) demoVerb() *cobra.Command {
-	o := demoOptions{patience: demoPatience}
+	var o demoOptions
 	cmd := &cobra.Command{
 		Use:   "demo",
 		Short: "A fleet on this machine: watch it found itself, cut its power",
@@ -42,6 +42,9 @@ as often as you like by the keys. Needs no root. Ctrl-C ends all of it and clean
 			if cmd.Flags().Changed("boards") && (o.boards < 1 || o.boards > demoBoards) {
 				return usage(helpHint("demo"), "--boards %d: accepted: 1 to %d", o.boards, demoBoards)
 			}
+			if o.patience <= 0 {
+				return usage("give a duration such as 90s or 5m", "--timeout %v: must be above 0", o.patience)
+			}
 			ctx, stop := untilSignal(cmd.Context())
 			defer stop()
 			return a.demo(ctx, o)
@@ -50,6 +53,7 @@ as often as you like by the keys. Needs no root. Ctrl-C ends all of it and clean
 	cmd.Flags().IntVar(&o.boards, "boards", 0, "how many boards (default: 4)")
 	cmd.Flags().StringVar(&o.keep, "keep", "", "keep everything in `DIR`, and go on from it if it holds a fleet")
 	cmd.Flags().BoolVar(&o.exitAfterReady, "exit-after-ready", false, "end as soon as every board has its place")
+	cmd.Flags().DurationVar(&o.patience, "timeout", demoPatience, "how long that may take on a small or busy machine")
 	return cmd
 }
 

@@ -28,7 +28,8 @@ func healthy() agent.Status {
 	s := founding()
 	s.Board.Role, s.Board.State, s.Board.Why, s.Board.WaitsFor, s.Board.Hint = "voter", "restart", "etcd runs with the data of this board", nil, ""
 	s.Board.Since = testNow.Add(-26 * time.Hour)
-	s.Fleet.BoardsAlive = 4
+	s.Fleet.BoardsAlive, s.Fleet.Heartbeat, s.Fleet.Election = 4, new(int64(200)), new(int64(2000))
+	s.Board.Disk = &agent.DiskStatus{P50: 3.02, P99: 123.45}
 	s.Cluster = agent.ClusterStatus{Founded: true, Generation: new(uint64(1)), ID: new("4886a0bd2ae03355"), Token: new("t"),
 		InitialCluster: new("machine-1=https://10.0.0.211:2380"), Quorum: new(true), Leader: new("machine-3"), Revision: new(int64(11)), RaftTerm: new(uint64(2))}
 	s.Boards, s.Members = nil, []agent.MemberStatus{}
@@ -60,6 +61,7 @@ func quorumLost() agent.Status {
 // as a zero.
 func unknowns() agent.Status {
 	s := healthy()
+	s.Board.Disk, s.Fleet.Heartbeat, s.Fleet.Election = nil, nil, nil
 	s.Board.Address, s.Board.Since = nil, time.Time{}
 	s.Cluster = agent.ClusterStatus{Founded: true}
 	s.Members = s.Members[:2]

@@ -120,6 +120,10 @@ func (a *app) join(ctx context.Context, o joinOptions) error {
 		if err := a.installService(ctx); err != nil {
 			return err
 		}
+		// The account that may read it is there only now.
+		if _, err := a.place(a.global.configDir, a.global.stateDir, o.profile); err != nil {
+			return err
+		}
 	}
 	ctx, stop := untilSignal(ctx)
 	defer stop()

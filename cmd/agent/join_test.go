@@ -78,7 +78,7 @@ func TestJoinService(t *testing.T) {
 			if c.status != nil {
 				serveFake(t, a.runDir, &fakeAgent{status: c.status})
 			}
-			started, installs := 0, false
+			started, installs, readable := 0, false, false
 			a.service.state = func(context.Context) (systemd.State, error) {
 				if c.noSystemd {
 					return systemd.State{}, systemd.ErrNoSystemd
@@ -92,14 +92,19 @@ func TestJoinService(t *testing.T) {
 				installs = true
 				return true, nil
 			}
+			placed := a.place
+			a.place = func(configDir, stateDir, file string) (bool, error) {
+				readable = installs
+				return placed(configDir, stateDir, file)
+			}
 			a.installed = func(context.Context) (bool, error) { return c.installed, nil }
 			a.enableStart = func(context.Context, bool) error { started++; return c.startErr }
 			code, out, errs := a.do(t, append([]string{"join", "--profile", writeProfile(t, "lab")}, strings.Fields(c.args)...)...)
 			if code != c.code || !strings.Contains(out, c.out) || !strings.Contains(errs, c.err) {
 				t.Errorf("exit %d, want %d\nstdout: %s\nstderr: %s", code, c.code, out, errs)
 			}
-			if c.noSystemd == (started == 1) || installs != c.installs {
-				t.Errorf("started %d times, installed: %v", started, installs)
+			if c.noSystemd == (started == 1) || installs != c.installs || readable != installs {
+				t.Errorf("started %d times, installed: %v, for the account that this made: %v", started, installs, readable)
 			}
 			if _, err := os.Stat(agent.ProfilePath(a.global.configDir)); (err == nil) == c.noSystemd {
 				t.Errorf("profile placed: %v, without systemd: %v", err == nil, c.noSystemd)

@@ -41,7 +41,8 @@ func TestStatusJSONIsOneDocumentWithNulls(t *testing.T) {
 		t.Fatalf("not one document: %v\n%s", err, out)
 	}
 	cluster, _ := document["cluster"].(map[string]any)
-	for key, value := range map[string]any{"members": document["members"], "fleet": document["fleet"], "quorum": cluster["quorum"], "revision": cluster["revision"]} {
+	board, _ := document["board"].(map[string]any)
+	for key, value := range map[string]any{"members": document["members"], "fleet": document["fleet"], "disk": board["disk"], "quorum": cluster["quorum"], "revision": cluster["revision"]} {
 		if value != nil {
 			t.Errorf("%s is %v, want null", key, value)
 		}

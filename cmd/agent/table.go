@@ -56,6 +56,7 @@ func statusText(s agent.Status, now time.Time, p palette) string {
 	for _, warning := range s.Board.Warnings {
 		field("warning", p.warn(warning))
 	}
+	field("disk", diskWords(s.Board.Disk))
 	field("fleet", fleetWords(s.Fleet))
 	field("cluster", clusterWords(s.Cluster, p))
 	b.WriteByte('\n')
@@ -107,8 +108,21 @@ func fleetWords(f *agent.FleetStatus) string {
 	if f == nil {
 		return "no profile yet"
 	}
-	return fmt.Sprintf("%s, %d of %s here, %s wanted, founding needs %d",
+	text := fmt.Sprintf("%s, %d of %s here, %s wanted, founding needs %d",
 		f.Cluster, f.BoardsAlive, count(f.BoardsExpected, "board"), count(f.Voters, "voter"), f.FoundingQuorum)
+	if f.Heartbeat != nil && f.Election != nil {
+		text += fmt.Sprintf(", heartbeat %d ms, election %d ms", *f.Heartbeat, *f.Election)
+	}
+	return text
+}
+
+// diskWords says how fast the board's disk was when it was measured; "" if it was
+// not.
+func diskWords(d *agent.DiskStatus) string {
+	if d == nil {
+		return ""
+	}
+	return fmt.Sprintf("a synced write takes %.1f ms, 99 of 100 at most %.1f ms", d.P50, d.P99)
 }
 
 func clusterWords(c agent.ClusterStatus, p palette) string {
