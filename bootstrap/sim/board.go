@@ -2,41 +2,11 @@ package sim
 
 import (
 	"fmt"
-	"slices"
 	"time"
 
 	"muster/bootstrap"
 	"muster/bootstrap/founding"
 )
-
-// disk is a card: what survives a power cut.
-type disk struct {
-	id, life    string
-	hardware    string // on which the identity was made
-	born        bool
-	readdressed bool
-	intent      bootstrap.Intent
-	aside       aside
-	yielded     []string // clusters that were given up
-	founding    founding.Record
-	owners      []bootstrap.Owner
-	dir         *dir
-	archive     []*dir
-}
-
-// aside is what a set-aside that was begun will do next.
-type aside struct {
-	id, life, hardware string
-	plan               *founding.Plan
-	leaves             bool
-}
-
-func (d *disk) copyOf() *disk {
-	c := *d
-	c.dir = d.dir.copyOf()
-	c.archive = slices.Clone(d.archive)
-	return &c
-}
 
 // board is a machine. Its agent is nil while it is off or killed.
 type board struct {
@@ -49,15 +19,18 @@ type board struct {
 	slow       time.Duration // factor
 	clock      time.Duration // how far its wall clock is off
 	unreadable bool
-	bare       bool  // it has no profile
-	full       fault // what the file system refuses writes with
+	unsure     bool   // what hardware this is cannot be told
+	bare       bool   // it has no profile
+	spoilt     bool   // it has one that cannot be used
+	double     *board // whose twin it is
+	full       fault  // what the file system refuses writes with
 	disk       *disk
 	agent      *agent
 	killIn     int // the agent is killed before that many more steps; 0: not
 	backIn     time.Duration
 	left       bool // its owner asked it to leave
-	gone       bool // switched off for good
 	lastWhy    bootstrap.Row
+	ended      time.Duration // when its etcd ended last
 }
 
 func (b *board) peerURL() string {
@@ -81,6 +54,8 @@ type agent struct {
 	seat     bootstrap.Seat
 	order    bootstrap.Order
 	do       bootstrap.Verb // of the last decision
+	renewal  bootstrap.Renewal
+	turnOf   bootstrap.Turn
 	facts    bootstrap.Disk // as last read
 	looked   time.Duration
 	peers    map[string]*view
@@ -89,6 +64,10 @@ type agent struct {
 	rival    *founding.Plan
 	failed   string
 	patience time.Duration
+	given    []word        // lists that quorums gave
+	blind    bool          // the disk could not be read when it was looked at
+	unsure   bool          // nor what hardware this is
+	mute     time.Duration // since when it waits for something that it does not name; -1: it does not
 
 	busy    bool     // in the middle of an effect
 	waiting []func() // what comes meanwhile
@@ -102,7 +81,7 @@ type agent struct {
 }
 
 func (b *board) switchOn() {
-	if b.power || b.gone {
+	if b.power {
 		return
 	}
 	b.power = true
@@ -119,8 +98,8 @@ func (b *board) boot() {
 	if d.id == "" {
 		d.id, d.life, d.hardware = b.hardware, b.w.newLife(), b.hardware
 	}
-	a := &agent{b: b, w: b.w, peers: map[string]*view{}, told: map[string]time.Duration{}, patience: b.w.some(time.Second)}
-	a.proc = bootstrap.ProcStopped
+	a := &agent{b: b, w: b.w, peers: map[string]*view{}, told: map[string]time.Duration{}, patience: b.w.some(time.Second), mute: -1}
+	a.proc, a.turnOf = bootstrap.ProcStopped, d.turn
 	b.agent = a
 	a.makeMachine()
 	a.look()
@@ -153,6 +132,7 @@ func (b *board) kill(back time.Duration) {
 
 func (b *board) switchOff() {
 	b.kill(0)
+	b.disk.turn = bootstrap.Turn{} // it is kept for one boot
 	b.power = false
 	b.w.topology()
 }
@@ -182,17 +162,26 @@ func (a *agent) steps(list ...func()) {
 	}
 	a.busy = true
 	a.later(a.writing(), func() {
-		if b := a.b; b.killIn > 0 {
-			if b.killIn--; b.killIn == 0 {
-				b.kill(b.backIn)
-				return
-			}
+		if a.fatal() {
+			return
 		}
 		list[0]()
 		if a.alive() {
 			a.steps(list[1:]...)
 		}
 	})
+}
+
+// fatal kills the agent if this is the step before which it is to be killed.
+func (a *agent) fatal() bool {
+	b := a.b
+	if b.killIn > 0 {
+		if b.killIn--; b.killIn == 0 {
+			b.kill(b.backIn)
+			return true
+		}
+	}
+	return false
 }
 
 // writing is what a synced write takes.
@@ -228,6 +217,8 @@ func (a *agent) loop() {
 	a.w.result.Steps++
 	a.w.result.Rows[act.Why]++
 	a.note(act)
+	a.w.checkKnown(a, act)
+	a.w.checkSays(a, act)
 	a.act(act)
 	if !a.alive() {
 		return
@@ -284,8 +275,11 @@ func (a *agent) know() {
 // gossipID is the ID under which this board is seen: a copied card does not
 // pass for the board that it was made on.
 func (a *agent) gossipID() string {
-	if a.b.disk.hardware != a.b.hardware {
+	if a.b.copied() {
 		return a.b.hardware
 	}
 	return a.b.disk.id
 }
+
+// copied says that the board can tell that its card was made on other hardware.
+func (b *board) copied() bool { return b.disk.hardware != b.hardware && !b.unsure }

@@ -19,6 +19,7 @@ type child struct {
 	endedAt  time.Duration
 	turn     int // counts starts, so that a stop ends one that is not up yet
 	heard    map[string]time.Duration
+	telling  bool // the child is about to tell its list again
 }
 
 // spawn starts a child, after the barrier if there is one.
@@ -76,12 +77,54 @@ func (a *agent) launch(l launch) {
 		a.crashed(s.fault, s.words)
 		return
 	}
-	a.server, a.proc, a.heard = s, bootstrap.ProcRunning, map[string]time.Duration{}
+	a.server, a.heard, a.telling = s, map[string]time.Duration{}, false
+	turn := a.turn
+	a.later(a.w.some(10*time.Millisecond), func() {
+		if a.turn == turn && a.server == s && !a.fatal() {
+			a.started(s)
+		}
+	})
+}
+
+// started takes the child's report that it began, or found, a log.
+func (a *agent) started(s *server) {
+	a.proc = bootstrap.ProcRunning
 	a.facts = bootstrap.Disk{State: bootstrap.DiskMember, Cluster: s.dir.cluster, Member: s.id, PeerURL: a.facts.PeerURL,
-		Members: members(s.list.members), Hardware: a.facts.Hardware, Owner: match(s.dir.board == a.b.disk.id && s.dir.life == a.b.disk.life)}
+		Members: members(s.dir.db.members), Hardware: a.facts.Hardware, Owner: a.owner(s.dir)}
+	if s.dir.applied == 0 {
+		a.facts.Members = members(s.list.members)
+	}
 	a.remember()
+	a.tell(s)
 	a.awaitReady(a.turn)
 	a.wake(0)
+}
+
+// tell brings the child's list to the agent some time after it changed, and into the
+// database. At a start the log is replayed over what the database says.
+func (a *agent) tell(s *server) {
+	if a.telling {
+		return
+	}
+	a.telling = true
+	a.later(50*time.Millisecond+a.w.some(250*time.Millisecond), func() {
+		if a.server != s {
+			return
+		}
+		a.telling = false
+		if a.proc == bootstrap.ProcRunning && !sameList(a.facts.Members, s.list.members) {
+			s.dir.db, s.dir.applied = s.list, s.applied
+			a.facts.Members = members(s.list.members)
+			a.wake(0)
+		}
+	})
+}
+
+// serverListed lets the child tell of a list that changed.
+func (w *World) serverListed(s *server) {
+	if a := w.boards[s.machine].agent; a != nil && a.server == s {
+		a.tell(s)
+	}
 }
 
 func (a *agent) awaitReady(turn int) {
@@ -90,11 +133,36 @@ func (a *agent) awaitReady(turn int) {
 	}
 	if a.server.ready {
 		a.wasReady, a.readyAt, a.fault = true, a.w.now, bootstrap.FaultNone
+		a.compareSoon(turn)
 		a.later(0, a.watchNow)
 		a.wake(0)
 		return
 	}
 	a.later(200*time.Millisecond, func() { a.awaitReady(turn) })
+}
+
+// compareSoon compares the data with the peers' right after the start, and again
+// until a leader was there for it that lasted, as the child does.
+func (a *agent) compareSoon(turn int) {
+	a.later(50*time.Millisecond+a.w.some(300*time.Millisecond), func() { a.compare(turn) })
+}
+
+func (a *agent) compare(turn int) {
+	s := a.server
+	if a.turn != turn || s == nil {
+		return
+	}
+	if a.w.fabric.differs(s) {
+		a.w.fabric.die(s, faultDiverged, "found data inconsistency with peers")
+		a.w.fabric.settle()
+		return
+	}
+	led := s.leader != nil
+	a.later(3*time.Second, func() {
+		if a.server == s && (!led || s.leader == nil) {
+			a.compare(turn)
+		}
+	})
 }
 
 // crashed counts an end without an order.
@@ -104,13 +172,22 @@ func (a *agent) crashed(why fault, words string) {
 	}
 	a.crashes++
 	wait := time.Second << min(a.crashes-1, 6)
+	if why == faultDiverged || why == faultForeign {
+		wait = time.Minute // that does not pass by itself
+	}
 	a.server, a.proc, a.wasReady, a.words = nil, bootstrap.ProcBackoff, false, words
 	a.retryAt, a.endedAt = a.w.now+min(wait, time.Minute), a.w.now
+	if why == faultRemoved {
+		a.proc = bootstrap.ProcStopped
+		a.crashes--
+	}
 	switch why {
 	case faultRemoved:
 		a.fault = bootstrap.FaultRemoved
 	case faultDamaged:
 		a.fault = bootstrap.FaultDamaged
+	case faultDiverged:
+		a.fault = bootstrap.FaultDiverged
 	case faultFull:
 		a.fault = bootstrap.FaultFull
 	case faultReadOnly:

@@ -25,6 +25,11 @@ func (a *agent) act(act bootstrap.Action) {
 	case bootstrap.Start:
 		a.start(act)
 	case bootstrap.Stop:
+		if act.Why == bootstrap.MovedAll {
+			// The log may hold other addresses than the database.
+			a.steps(func() { a.b.disk.readdressed = true }, func() { a.halt(act.Abrupt) })
+			return
+		}
 		a.steps(func() { a.halt(act.Abrupt) })
 	case bootstrap.SetAside:
 		a.setAside(act)
@@ -35,6 +40,8 @@ func (a *agent) act(act bootstrap.Action) {
 		})
 	case bootstrap.Pledge:
 		a.steps(func() { a.intend(act.Intent) })
+	case bootstrap.Renew:
+		a.renew()
 	case bootstrap.Adopt:
 		a.steps(func() { a.adopt(act.Plan) })
 	default:
@@ -89,7 +96,7 @@ func (a *agent) start(act bootstrap.Action) {
 		if d.dir != nil && !d.dir.empty() {
 			a.w.broke(fmt.Sprintf("%s starts as %q over data that is there", b.name(), l.state))
 		}
-		d.dir = &dir{board: d.id, life: d.life}
+		d.dir = &dir{board: d.id, life: d.life, machine: b.n}
 		a.facts.Owner = bootstrap.MatchSame
 		l.dir = d.dir
 		a.spawn(l, barrier)
@@ -153,16 +160,15 @@ func (a *agent) ask(act bootstrap.Action) {
 		return
 	}
 	a.asking = true
+	asked := a.w.now
 	a.later((2*time.Millisecond+a.w.some(30*time.Millisecond))*a.b.slow, func() {
-		if b := a.b; b.killIn > 0 {
-			if b.killIn--; b.killIn == 0 {
-				b.kill(b.backIn)
-				return
-			}
+		if a.fatal() {
+			return
 		}
 		seat, err := a.call(act)
 		a.later((2*time.Millisecond+a.w.some(30*time.Millisecond))*a.b.slow, func() {
 			a.asking, a.failed = false, ""
+			a.turned(act, asked, err)
 			pause := time.Duration(0)
 			if err != nil {
 				a.failed, pause = err.Error(), 200*time.Millisecond
@@ -186,6 +192,9 @@ func (a *agent) call(act bootstrap.Action) (bootstrap.Seat, error) {
 	f := a.w.fabric
 	for _, s := range a.endpoints() {
 		l, err := f.read(s)
+		if err == nil {
+			a.hearWord(s.dir.cluster, l)
+		}
 		if err != nil && a.w.plant.staleList {
 			l, err = f.stale(s), nil
 		}
@@ -195,9 +204,10 @@ func (a *agent) call(act bootstrap.Action) (bootstrap.Seat, error) {
 		if !sameList(act.Members, l.members) && !a.w.plant.staleList {
 			return bootstrap.Seat{}, fmt.Errorf("the quorum lists others by now")
 		}
-		before := l
 		seat, err := a.callAt(s, act)
-		a.w.checkChange(a, act, before, s, err)
+		if err == nil {
+			a.w.say("%s: %s done: %s %s", a.b.name(), act.Do, act.Target, act.Board)
+		}
 		return seat, err
 	}
 	return bootstrap.Seat{}, errNoQuorum
@@ -214,9 +224,19 @@ func (a *agent) callAt(s *server, act bootstrap.Action) (bootstrap.Seat, error) 
 		}
 		return bootstrap.Seat{Member: id, Board: act.Board, Life: act.Life}, nil
 	case bootstrap.Promote:
-		return bootstrap.Seat{}, f.promote(s, act.Target)
+		ready := s.leader != nil && f.inSync(s.leader, act.Target)
+		err := f.promote(s, act.Target)
+		if err == nil && !ready {
+			a.w.broke(fmt.Sprintf("rule 4: member %s became a voter before it was in sync", act.Target))
+		}
+		return bootstrap.Seat{}, err
 	case bootstrap.Remove:
-		return bootstrap.Seat{}, f.remove(s, act.Target)
+		// Asked elsewhere, etcd counts who is connected as seen from there.
+		l := s.leader
+		if l == nil || !f.here(l) || !f.both(a.b.host, l.host) {
+			return bootstrap.Seat{}, errNoQuorum
+		}
+		return bootstrap.Seat{}, f.remove(l, act.Target)
 	case bootstrap.Update:
 		err := f.update(s, act.Target, act.PeerURL)
 		if err == errTaken {
@@ -224,6 +244,10 @@ func (a *agent) callAt(s *server, act bootstrap.Action) (bootstrap.Seat, error) 
 			return bootstrap.Seat{}, errors.Join(err, f.update(s, act.Target, "https://"+hostOf(act.PeerURL)+":1"))
 		}
 		return bootstrap.Seat{}, err
+	case bootstrap.TakeTurn:
+		return bootstrap.Seat{}, a.w.takeTurn(a.b, s)
+	case bootstrap.ReleaseTurn:
+		return bootstrap.Seat{}, a.w.releaseTurn(a.b, s)
 	case bootstrap.Transfer:
 		return bootstrap.Seat{}, f.transfer(s, act.Target)
 	}

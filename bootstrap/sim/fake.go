@@ -44,6 +44,7 @@ const (
 	faultNone fault = iota
 	faultRemoved
 	faultDamaged
+	faultDiverged
 	faultForeign
 	faultFull
 	faultReadOnly
@@ -104,17 +105,21 @@ type fabric struct {
 	here    func(*server) bool         // whether its machine still has the address at which it listens
 	servers []*server
 	born    map[string]*dir // by cluster and member: the directory in which it started first
-	acked   map[string][]int
-	held    map[string]time.Duration  // by cluster: when it last had a leader with a quorum
-	limits  func(cluster string) bool // whether acknowledged writes of a cluster may be lost; nil: never
-	eager   bool                      // planted: a learner that is not in sync is promoted
+	pasts   []*past         // of all clusters, in the order of their first entries
+	hosts   map[string]int  // by cluster and member: the machine on which it started first
+	early   bool            // planted: a write is acknowledged before a quorum has it
+	eager   bool            // planted: a learner that is not in sync is promoted
 	broken  func(text string)
-	ended   func(*server)
+	ended   func(*server)                                   // a server ended by itself
+	founded func(cluster string)                            // members began it from a plan
+	gone    func(*server)                                   // a server ended, in whatever way
+	listed  func(*server)                                   // what a server applied changed its list
+	changed func(leader *server, before list, change entry) // the members of a cluster are others
 }
 
 func newFabric(now func() time.Duration, link func(from, to string) bool, broken func(string)) *fabric {
-	return &fabric{now: now, link: link, broken: broken, born: map[string]*dir{}, acked: map[string][]int{}, held: map[string]time.Duration{}, ended: func(*server) {},
-		here: func(*server) bool { return true }}
+	return &fabric{now: now, link: link, broken: broken, born: map[string]*dir{}, hosts: map[string]int{},
+		ended: func(*server) {}, gone: func(*server) {}, listed: func(*server) {}, founded: func(string) {}, changed: func(*server, list, entry) {}, here: func(*server) bool { return true }}
 }
 
 func hexID(sum [20]byte) string { return fmt.Sprintf("%x", binary.BigEndian.Uint64(sum[:8])) }
@@ -156,9 +161,14 @@ func (f *fabric) start(l launch) (*server, fault, error) {
 		return nil, what, err
 	}
 	s.id = l.dir.member
+	key := l.dir.cluster + "/" + s.id
+	if first, ran := f.hosts[key]; ran && first != l.machine {
+		f.broken(fmt.Sprintf("rule 5: the data of member %s of cluster %s runs on machine %d, and was made on machine %d", s.id, l.dir.cluster, l.machine, first))
+	}
+	f.hosts[key] = l.machine
 	for _, o := range f.servers {
 		if o.id == s.id && o.dir.cluster == l.dir.cluster {
-			f.broken(fmt.Sprintf("member %s of cluster %s runs twice, at %s and %s", s.id, l.dir.cluster, o.url, s.url))
+			f.broken(fmt.Sprintf("rule 5: member %s of cluster %s runs twice, at %s and %s", s.id, l.dir.cluster, o.url, s.url))
 		}
 	}
 	f.servers = append(f.servers, s)
@@ -213,6 +223,8 @@ func (f *fabric) openNew(s *server) (fault, error) {
 	slices.SortFunc(d.log, func(a, b entry) int { return cmp.Compare(a.member.id, b.member.id) })
 	d.term, d.commit = 1, len(d.log)
 	f.birth(d)
+	f.begun(d)
+	f.founded(d.cluster)
 	f.applyTo(s, d.commit)
 	return faultNone, nil
 }
@@ -252,7 +264,7 @@ func (f *fabric) openExisting(s *server) (fault, error) {
 func (f *fabric) birth(d *dir) {
 	key := d.cluster + "/" + d.member
 	if f.born[key] != nil {
-		f.broken(fmt.Sprintf("member %s of cluster %s starts a second time with an empty log", d.member, d.cluster))
+		f.broken(fmt.Sprintf("rule 5: member %s of cluster %s starts a second time with an empty log", d.member, d.cluster))
 	}
 	f.born[key] = d
 }

@@ -98,7 +98,10 @@ type dir struct {
 	applied         int  // entries that are in the database
 	db              list // the database
 	damage          string
-	cut             int // what the log once held, if a fault took its end
+	cut             int  // what the log once held, if a fault took its end
+	machine         int  // on which it was made
+	unowned         bool // the file that says whose it is cannot be read
+	rotten          bool // the database differs from the peers' at the same revision
 }
 
 func (d *dir) empty() bool { return d == nil || !d.logged && !d.unborn && d.damage == "" }

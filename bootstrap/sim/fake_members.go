@@ -46,10 +46,12 @@ func (f *fabric) put(s *server, n int) error {
 	case l.list.fenced:
 		return errFenced
 	}
-	if err := f.propose(s, entry{kind: entryPut, put: n}); err != nil {
+	if f.early {
+		l.dir.log = append(l.dir.log, entry{term: l.dir.term, kind: entryPut, put: n})
+	} else if err := f.propose(s, entry{kind: entryPut, put: n}); err != nil {
 		return err
 	}
-	f.acked[l.dir.cluster] = append(f.acked[l.dir.cluster], n)
+	f.acknowledge(l, n)
 	return nil
 }
 

@@ -36,7 +36,6 @@ func (f *fabric) settle() {
 		}
 		for _, s := range slices.Clone(f.servers) {
 			if s.leader == s && !s.stopped {
-				f.held[s.dir.cluster] = f.now()
 				again = f.replicate(s) || again
 			}
 		}
@@ -107,27 +106,6 @@ func (f *fabric) lead(c *server) {
 	c.leader, c.match = c, map[string]int{}
 	f.checkAcked(c)
 	c.dir.log = append(c.dir.log, entry{term: c.dir.term, kind: entryEmpty})
-}
-
-// checkAcked holds a new leader against every write that was acknowledged.
-func (f *fabric) checkAcked(c *server) {
-	acked := f.acked[c.dir.cluster]
-	if len(acked) == 0 || f.limits != nil && f.limits(c.dir.cluster) {
-		return
-	}
-	have, i := 0, 0
-	for _, e := range c.dir.log {
-		if e.kind != entryPut {
-			continue
-		}
-		if i < len(acked) && e.put == acked[i] {
-			have++
-			i++
-		}
-	}
-	if have < len(acked) {
-		f.broken(fmt.Sprintf("member %s leads cluster %s with %d of %d acknowledged writes: %d is lost", c.id, c.dir.cluster, have, len(acked), acked[have]))
-	}
 }
 
 // synced says that a server has had the time to get what its leader has.
@@ -214,9 +192,17 @@ func (f *fabric) applyTo(s *server, to int) {
 	} else if f.now()-s.at >= batch {
 		s.dir.db, s.dir.applied = s.list, s.applied
 	}
-	for ; s.applied < to; s.applied++ {
-		s.list = s.list.apply(s.dir.log[s.applied])
-		s.at = f.now()
+	for s.applied < to {
+		e := s.dir.log[s.applied]
+		s.list, s.at = s.list.apply(e), f.now()
+		s.applied++
+		switch e.kind {
+		case entryAdd, entryPromote, entryRemove, entryUpdate:
+			f.listed(s)
+		}
+		if s.leader == s {
+			f.committed(s, e)
+		}
 	}
 }
 

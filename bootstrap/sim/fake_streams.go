@@ -38,6 +38,7 @@ func (f *fabric) drop(s *server) {
 	s.stopped, s.leader, s.ready = true, nil, false
 	// A new slice: others may be going through the present one.
 	f.servers = slices.DeleteFunc(slices.Clone(f.servers), func(o *server) bool { return o == s })
+	f.gone(s)
 }
 
 // die ends a server by itself.
@@ -102,4 +103,11 @@ func (f *fabric) toldRemoved(s *server) bool {
 		}
 	}
 	return false
+}
+
+// differs says that a member's database is not the same as a peer's.
+func (f *fabric) differs(s *server) bool {
+	return slices.ContainsFunc(f.servers, func(o *server) bool {
+		return o.ready && o.dir.rotten != s.dir.rotten && f.connected(s, o)
+	})
 }

@@ -42,8 +42,14 @@ const (
 	Voters       Kind = "voters"      // the profile asks for N voters
 	Plug         Kind = "plug"        // a spare board is switched on
 	OldData      Kind = "old-data"    // off, and back with data of a cluster that is long gone
-	Twin         Kind = "twin"        // off, and back as the double of Other, hardware and all
-	Bare         Kind = "bare"        // the board has no profile for For
+	Twin         Kind = "twin"        // off, and back as the double of Other, hardware and all, until its owner ends that after For; 0: never
+	Bare         Kind = "bare"        // the board has no profile for For; with N one that cannot be used
+	Diverge      Kind = "diverge"     // off, and back with a database that differs from the others'; after For its owner gives it up
+	Unsure       Kind = "unsure"      // whether the hardware is the board's cannot be told for For; the agent restarts
+	Unowned      Kind = "unowned"     // the file that says whose the data is is away for For; the agent restarts
+	Forget       Kind = "forget"      // what the board knew of who started which member is gone; the agent restarts
+	Renew        Kind = "renew"       // the agent is asked to start anew; with N all are
+	Boards       Kind = "boards"      // the owner writes N boards into every profile
 	RemoveByHand Kind = "remove"      // somebody removes the board's member with etcdctl
 )
 
@@ -99,6 +105,18 @@ func (w *World) inject(f Fault) {
 		}
 	case Voters:
 		w.voters = f.N
+	case Renew:
+		for _, o := range w.boards {
+			if o.agent != nil && (o == b || f.N > 0) {
+				o.agent.renewal = bootstrap.Renewal{Since: w.time(), Why: "an upgrade"}
+				o.agent.wake(0)
+			}
+		}
+	case Boards:
+		w.profile = f.N
+		for _, o := range w.boards {
+			o.kill(time.Second + w.some(5*time.Second))
+		}
 	case Plug:
 		b.switchOn()
 	default:
@@ -111,15 +129,21 @@ func (w *World) injectBoard(b *board, f Fault) {
 	switch f.Kind {
 	case Move, MoveAll, MoveOff, Swap, Unplug:
 		w.move(b, f)
-	case Wipe, Clone, CopyData, Damage, TailLost, DataLost, OldData, Twin:
+	case Wipe, Clone, CopyData, Damage, TailLost, DataLost, OldData:
 		w.off(b, f.For, func() { w.spoil(b, f) })
-	case Bare:
-		b.bare = true
-		w.after(f.For, func() { b.bare = false })
-	case Unreadable:
-		b.unreadable = true
-		b.kill(time.Second)
-		w.after(f.For, func() { b.unreadable = false })
+	case Diverge:
+		w.off(b, 5*time.Second, func() { w.spoil(b, f) })
+		d := b.disk.dir
+		w.after(5*time.Second+f.For, func() { w.settleData(b, d) })
+	case Twin:
+		own := b.hardware
+		w.off(b, 5*time.Second, func() { w.spoil(b, f) })
+		b.double = w.boards[f.Other]
+		if f.For > 0 {
+			w.after(5*time.Second+f.For, func() { w.settleTwin(b, own) })
+		}
+	case Bare, Unreadable, Unsure, Unowned, Forget:
+		w.obscure(b, f)
 	case Full, ReadOnly:
 		b.full = faultFull
 		if f.Kind == ReadOnly {
@@ -137,7 +161,9 @@ func (w *World) injectBoard(b *board, f Fault) {
 		w.after(f.For, func() { b.slow = 1 })
 	case RemoveByHand:
 		if lead := w.leader(); lead != nil && b.disk.dir != nil {
+			w.byHand = true
 			_ = w.fabric.remove(lead, b.disk.dir.member)
+			w.byHand = false
 		}
 	}
 }
@@ -225,55 +251,4 @@ func (b *board) moved() {
 func (w *World) newHost() string {
 	w.hosts++
 	return "10.0." + itoa(1+w.hosts/250) + "." + itoa(1+w.hosts%250)
-}
-
-// spoil does to the disk of a board that is off what the fault says.
-func (w *World) spoil(b *board, f Fault) {
-	old := b.disk.dir
-	switch f.Kind {
-	case Wipe:
-		w.forget(b.disk)
-		b.disk = &disk{}
-		b.left = false
-	case Clone:
-		w.forget(b.disk)
-		b.disk = w.boards[f.Other].disk.copyOf()
-		b.left = false
-	case CopyData:
-		w.forget(b.disk)
-		b.disk.dir = w.boards[f.Other].disk.dir.copyOf()
-	case Twin:
-		w.forget(b.disk)
-		o := w.boards[f.Other]
-		b.disk, b.hardware = o.disk.copyOf(), o.hardware
-	case OldData:
-		w.forgetDir(old)
-		id := memberID(b.peerURL(), "long gone")
-		b.disk.born, b.disk.intent = true, bootstrap.Intent{}
-		b.disk.dir = &dir{board: b.disk.id, life: b.disk.life, logged: true, cluster: clusterID([]string{id}), member: id, term: 1,
-			log: []entry{{term: 1, kind: entryAdd, member: member{id: id, name: b.name(), url: b.peerURL(), started: true}}}, commit: 1}
-	case DataLost:
-		w.forgetDir(old)
-		b.disk.dir = nil
-	case Damage:
-		if old != nil && old.logged {
-			old.damage = "walpb: crc mismatch"
-		}
-	case TailLost:
-		if old != nil && old.logged {
-			old.cut = max(old.cut, len(old.log))
-			keep := max(len(old.log)-f.N, 0)
-			old.log = old.log[:keep]
-			// The database keeps what it has: etcd starts with the shorter log.
-			old.commit = min(old.commit, keep)
-		}
-	}
-}
-
-// forget takes what a fault destroyed from the books.
-func (w *World) forget(d *disk) {
-	w.forgetDir(d.dir)
-	for _, x := range d.archive {
-		w.forgetDir(x)
-	}
 }

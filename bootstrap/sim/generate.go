@@ -14,12 +14,16 @@ var deal = []struct {
 	{Kill, 6}, {KillAtStep, 14}, {PowerCut, 6}, {Mains, 3}, {Part, 5}, {PartOneWay, 3}, {Split, 4}, {Loss, 3}, {Late, 2},
 	{Move, 8}, {MoveAll, 2}, {MoveOff, 2}, {Swap, 2}, {Unplug, 3}, {Wipe, 7}, {Clone, 4}, {CopyData, 2}, {Damage, 4}, {TailLost, 3},
 	{DataLost, 3}, {Unreadable, 3}, {Full, 2}, {ReadOnly, 2}, {Clock, 3}, {Slow, 3}, {Leave, 3}, {Yield, 1}, {Voters, 2}, {Plug, 3}, {RemoveByHand, 3}, {OldData, 3},
+	{Twin, 2}, {Diverge, 2}, {Unsure, 2}, {Unowned, 2}, {Forget, 2}, {Bare, 2}, {Renew, 3},
 }
 
 // Generate makes the scenario of a seed: three to five boards, up to two spare
 // ones, and up to eight faults within some minutes.
 func Generate(seed uint64) Scenario {
 	r := rand.New(rand.NewPCG(seed, 3))
+	if r.IntN(20) == 0 {
+		return overfull(r, seed)
+	}
 	s := Scenario{Seed: seed, Voters: []int{1, 3, 3, 3, 3, 5}[r.IntN(6)]}
 	s.Boards = s.Voters + r.IntN(3)
 	s.Spare = r.IntN(2)
@@ -43,12 +47,32 @@ func Generate(seed uint64) Scenario {
 	return s
 }
 
+// overfull makes a fleet that is larger than its profile allows at founding, which
+// may be cut in two while it founds: then it founds nothing, or one cluster, or a
+// second one that the others do not see. Its owner corrects the profile later.
+func overfull(r *rand.Rand, seed uint64) Scenario {
+	s := Scenario{Seed: seed, Voters: []int{1, 3, 3}[r.IntN(3)], TwoClusters: true, Unwritten: r.IntN(2) == 0}
+	s.Profile = s.Voters
+	s.Boards = 2*s.Voters + r.IntN(2)
+	if r.IntN(3) > 0 {
+		s.Faults = append(s.Faults, Fault{Kind: Split, Board: r.IntN(s.Boards - 1), For: time.Duration(20+r.IntN(60)) * time.Second})
+	}
+	kinds := []Kind{Kill, KillAtStep, PowerCut, Mains, Late, Loss, Move, Slow, Bare, Part, Wipe}
+	at := time.Duration(0)
+	for range r.IntN(4) {
+		at += time.Duration(r.IntN(40000)) * time.Millisecond
+		s.Faults = append(s.Faults, fault1(r, kinds[r.IntN(len(kinds))], at, s.Boards, s))
+	}
+	s.Faults = append(s.Faults, Fault{At: at + time.Duration(30+r.IntN(60))*time.Second, Kind: Boards, N: s.Boards})
+	return s
+}
+
 // fault1 fills in one fault.
 func fault1(r *rand.Rand, kind Kind, at time.Duration, all int, s Scenario) Fault {
 	f := Fault{At: at, Kind: kind, Board: r.IntN(all)}
 	long := time.Duration(1+r.IntN(40)) * time.Second
 	switch kind {
-	case Kill, KillAtStep, PartOneWay, Part, Split, Loss, Late, Mains, MoveOff, Wipe, Clone, CopyData, Damage, TailLost, DataLost, OldData, Unplug, Unreadable, Full, ReadOnly, Slow:
+	case Kill, KillAtStep, PartOneWay, Part, Split, Loss, Late, Mains, MoveOff, Wipe, Clone, CopyData, Damage, TailLost, DataLost, OldData, Unplug, Unreadable, Full, ReadOnly, Slow, Twin, Diverge, Unsure, Unowned, Bare:
 		f.For = long
 	case PowerCut:
 		f.For = long * time.Duration(1+r.IntN(3))
@@ -56,7 +80,9 @@ func fault1(r *rand.Rand, kind Kind, at time.Duration, all int, s Scenario) Faul
 	switch kind {
 	case KillAtStep:
 		f.N, f.For = 1+r.IntN(10), time.Duration(r.IntN(5))*time.Second
-	case PartOneWay, Clone, CopyData, Swap:
+	case Bare, Renew:
+		f.N = r.IntN(2)
+	case PartOneWay, Clone, CopyData, Swap, Twin:
 		f.Other = (f.Board + 1 + r.IntN(max(all-1, 1))) % all
 	case Loss:
 		f.N = 10 + r.IntN(80)

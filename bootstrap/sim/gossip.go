@@ -30,9 +30,9 @@ func (a *agent) sortedPeers() []*view {
 func (a *agent) card() card {
 	b, d, f := a.b, a.b.disk, a.facts
 	c := card{Peer: bootstrap.Peer{ID: a.gossipID(), Life: d.life, Name: b.name(), Address: b.host, PeerURL: b.peerURL(), Role: bootstrap.Role(a.state),
-		Boards: a.w.profileBoards(), Voters: a.w.voters, Seat: a.seat}}
+		Boards: a.w.profileBoards(), Voters: a.w.voters, Seat: a.seat, Never: b.never, Renews: !a.renewal.Since.IsZero(), Mislists: bootstrap.Mislisted(a.state)}}
 	c.plan = a.digest
-	if d.hardware != b.hardware {
+	if b.copied() {
 		return c
 	}
 	c.Data = f.State == bootstrap.DiskMember || f.State == bootstrap.DiskDamaged
@@ -98,7 +98,7 @@ func (a *agent) hear(c card, seq int) {
 		return
 	}
 	was, since := v.Alive, v.Since
-	news := !was || v.Role != c.Role || v.plan != c.plan || v.Healthy != c.Healthy || v.Life != c.Life || v.PeerURL != c.PeerURL || v.Seat != c.Seat || v.Data != c.Data || v.Member != c.Member
+	news := !was || v.Role != c.Role || v.plan != c.plan || v.Healthy != c.Healthy || v.Life != c.Life || v.PeerURL != c.PeerURL || v.Seat != c.Seat || v.Renews != c.Renews || v.Mislists != c.Mislists || v.Data != c.Data || v.Member != c.Member
 	v.card, v.seq = c, seq
 	v.Alive, v.Since = true, since
 	if !was {
@@ -248,5 +248,8 @@ func (a *agent) carryOut(r founding.Ready) {
 		return
 	}
 	record := *r.Record
-	a.steps(func() { a.b.disk.founding = record }, send)
+	a.steps(func() {
+		a.w.checkPromise(a, record)
+		a.b.disk.founding = record
+	}, send)
 }

@@ -9,10 +9,6 @@ import (
 
 func itoa(n int) string { return strconv.Itoa(n) }
 
-func (w *World) forgetDir(d *dir) {
-	w.dirs = slices.DeleteFunc(w.dirs, func(x *dir) bool { return x == d })
-}
-
 // bearable says that a fault stays within what the design promises to survive.
 // It is asked when the fault's time has come, because what can be borne depends
 // on what happened before:
@@ -23,6 +19,8 @@ func (w *World) forgetDir(d *dir) {
 //     only while a quorum of others holds all that was committed.
 //   - Before the cluster has taken its first write, and the plan is on every
 //     card, at most min(2Q-N-1, voters - majority) cards are wiped at all.
+//   - Data of which nobody knows whose it is is not copied: for the copy no file
+//     would come back.
 //   - A card is copied only when the plan is known on it or it never was used:
 //     a copy of a card that has promised is a second acceptor.
 //   - A board leaves only if others than it hold the cluster, and if the agent
@@ -31,18 +29,24 @@ func (w *World) forgetDir(d *dir) {
 //     voters are intact and running.
 //   - Spare boards come only once there is a cluster: before, they count as
 //     boards that were forgotten in the profile.
-//   - Two boards swap addresses only once the cluster has taken its first write,
-//     and addresses change at all only once the plan is on every card.
+//   - A board becomes the double of another only while that one runs and the
+//     network is whole; until that has ended nothing befalls either of them, nor
+//     the network: a double whose original is not there cannot be told from it.
+//   - A database becomes different only where its member works, and is given up
+//     by order some time later.
 //   - The voters asked for are not more than the boards there are, and stay what
 //     they are until the fleet is founded.
 func (w *World) bearable(f Fault) bool {
 	b := w.boards[f.Board]
+	if !w.twinsSeen(f) {
+		return false
+	}
 	switch f.Kind {
-	case Wipe, Clone, CopyData, Damage, TailLost, DataLost, OldData, Twin, Yield:
-		if f.Kind == Yield && (b.agent == nil || b.agent.do != bootstrap.Hold) {
+	case Wipe, Clone, CopyData, Damage, TailLost, DataLost, OldData, Twin, Yield, Diverge:
+		if f.Kind == Yield && (b.agent == nil || b.agent.do != bootstrap.Hold || bootstrap.YieldRefusal(b.agent.state) != "") {
 			return false
 		}
-		if !b.power || b.gone || (f.Kind == Clone || f.Kind == Twin) && !w.copyable(f) || f.Kind == CopyData && w.boards[f.Other].disk.dir.empty() {
+		if !b.power || (f.Kind == Clone || f.Kind == Twin) && !w.copyable(f) || (f.Kind == CopyData || f.Kind == Clone) && w.boards[f.Other].unknown() || f.Kind == CopyData && w.boards[f.Other].disk.dir.empty() {
 			return false
 		}
 		if (f.Kind == Clone || f.Kind == CopyData) && f.Board == f.Other {
@@ -51,21 +55,24 @@ func (w *World) bearable(f Fault) bool {
 		if (f.Kind == OldData || f.Kind == CopyData) && (b.left || !w.planSpread()) || f.Kind == TailLost && !w.caughtUp(b) {
 			return false
 		}
+		if f.Kind == Diverge && !w.startable(b) {
+			return false
+		}
 		return w.spareable(b)
 	case Plug:
 		return w.main != ""
-	case Unreadable:
-		return b.power && !b.gone
+	case Unreadable, Unsure, Forget:
+		return b.power
+	case Unowned:
+		return b.power && b.disk.dir != nil
 	case Leave:
 		return b.agent != nil && w.leader() != nil && !b.left && w.standing() > max(1, w.voters/2+1) && bootstrap.LeaveRefusal(b.agent.state) == ""
 	case RemoveByHand:
 		return w.leader() != nil && w.allRun() && w.intact(nil) == w.truth(w.main).voters() && w.truth(w.main).voters() > 1
 	case Voters:
 		return f.N <= len(w.boards) && w.planSpread()
-	case Move, MoveAll, MoveOff:
-		return w.planSpread()
 	case Swap:
-		return w.main != "" && w.boards[f.Other].host != "" && b.host != "" && f.Other != f.Board
+		return w.boards[f.Other].host != "" && b.host != "" && f.Other != f.Board
 	}
 	return true
 }
@@ -74,7 +81,7 @@ func (w *World) bearable(f Fault) bool {
 func (w *World) standing() int {
 	n := 0
 	for _, b := range w.boards {
-		if b.power && !b.left && !b.gone {
+		if b.power && !b.left {
 			n++
 		}
 	}
@@ -97,6 +104,9 @@ func (w *World) copyable(f Fault) bool {
 
 // spareable says that the fleet can do without what is on the card of a board.
 func (w *World) spareable(b *board) bool {
+	if w.main != "" && w.intact(b) < w.truth(w.main).voters()/2+1 {
+		return false
+	}
 	if !w.planSpread() {
 		q := max(w.scenario.Voters, w.scenario.Boards/2+1)
 		most := min(2*q-w.scenario.Boards-1, w.scenario.Voters-(w.scenario.Voters/2+1))
@@ -106,12 +116,7 @@ func (w *World) spareable(b *board) bool {
 		w.wiped++
 		return true
 	}
-	cluster := w.main
-	if cluster == "" {
-		return false
-	}
-	voters := w.truth(cluster).voters()
-	return w.intact(b) >= voters/2+1
+	return w.main != ""
 }
 
 // caughtUp says that a quorum holds all that was committed, without one board:
@@ -126,7 +131,7 @@ func (w *World) caughtUp(without *board) bool {
 	l := w.truth(w.main)
 	for _, b := range w.boards {
 		d := b.disk.dir
-		if b == without || d == nil || d.cluster != w.main || len(d.log) < max(most, d.cut) {
+		if b == without || d == nil || d.cluster != w.main || !b.owns(d) || len(d.log) < max(most, d.cut) {
 			continue
 		}
 		if m, ok := l.find(d.member); ok && !m.learner {
@@ -159,8 +164,7 @@ func (w *World) intact(without *board) int {
 		}
 		for _, b := range w.boards {
 			d := b.disk.dir
-			if b != without && !b.gone && d != nil && d.logged && d.damage == "" && d.cluster == w.main && d.member == m.id && d.board == b.disk.id &&
-				d.life == b.disk.life && b.disk.hardware == b.hardware && len(d.log) > 0 && len(d.log) >= d.cut && b.disk.intent.Do != bootstrap.IntentSetAside {
+			if b != without && d != nil && d.logged && d.damage == "" && !d.rotten && d.cluster == w.main && d.member == m.id && b.owns(d) && len(d.log) > 0 && len(d.log) >= d.cut && b.disk.intent.Do != bootstrap.IntentSetAside {
 				n++
 				break
 			}
@@ -168,3 +172,50 @@ func (w *World) intact(without *board) int {
 	}
 	return n
 }
+
+// twinsSeen says that a fault leaves a board and its double in sight of each
+// other.
+func (w *World) twinsSeen(f Fault) bool {
+	if f.Kind == Twin {
+		o := w.boards[f.Other]
+		if o.agent == nil || o.agent.server == nil || o.host == "" || o.killIn > 0 || o.unsure || !o.agent.renewal.Since.IsZero() || w.boards[f.Board].double != nil || len(w.doubles()) > 0 {
+			return false
+		}
+		for _, n := range w.cut {
+			if n > 0 {
+				return false
+			}
+		}
+		return true
+	}
+	doubles := w.doubles()
+	if len(doubles) == 0 {
+		return true
+	}
+	switch f.Kind {
+	case Loss, Late, Voters, Clock, Plug:
+		return true
+	case Mains, Part, PartOneWay, Split, MoveAll, MoveOff, RemoveByHand, Boards, Renew:
+		return false
+	}
+	return !slices.Contains(doubles, w.boards[f.Board]) && !slices.Contains(doubles, w.boards[f.Other])
+}
+
+// doubles are the boards of which there are two, and their doubles.
+func (w *World) doubles() []*board {
+	var out []*board
+	for _, b := range w.boards {
+		if b.double != nil {
+			out = append(out, b, b.double)
+		}
+	}
+	return out
+}
+
+// startable says that a member works on a board.
+func (w *World) startable(b *board) bool {
+	return b.agent != nil && b.agent.server != nil && b.agent.healthy()
+}
+
+// unknown says that the file which says whose the data of a board is is away.
+func (b *board) unknown() bool { return b.disk.dir != nil && b.disk.dir.unowned }

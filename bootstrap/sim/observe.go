@@ -14,7 +14,7 @@ const replaceAfter = 40 * time.Second
 // look reads the data directory, as an agent does while its etcd is stopped.
 func (a *agent) look() {
 	b, d := a.b, a.b.disk
-	a.looked = a.w.now
+	a.looked, a.blind = a.w.now, b.unreadable
 	f := bootstrap.Disk{Hardware: match(d.hardware == b.hardware)}
 	switch x := d.dir; {
 	case b.unreadable && a.w.plant.unknownEmpty:
@@ -35,9 +35,17 @@ func (a *agent) look() {
 		}
 	}
 	if x := d.dir; x != nil && x.board != "" && !b.unreadable {
-		f.Owner = match(x.board == d.id && x.life == d.life)
+		f.Owner = a.owner(x)
 	}
 	a.facts = f
+}
+
+// owner says whether data was made by this board in this life.
+func (a *agent) owner(x *dir) bootstrap.Match {
+	if x.unowned {
+		return bootstrap.MatchUnknown
+	}
+	return match(x.board == a.b.disk.id && x.life == a.b.disk.life)
 }
 
 func match(same bool) bootstrap.Match {
@@ -64,13 +72,22 @@ func (a *agent) observe() bootstrap.Observation {
 	a.remember()
 	a.machine.SetSelf(a.founder())
 	o := bootstrap.Observation{
-		Now: w.time(), Failed: a.failed, Order: a.order, Seat: a.seat,
+		Now: w.time(), Failed: a.failed, Order: a.order, Seat: a.seat, Renewal: a.renewal, Turn: a.turnOf,
 		Want: bootstrap.Want{Cluster: "lab", Boards: w.profileBoards(), Voters: w.voters, Never: b.never, ReplaceAfter: replaceAfter},
 		Self: bootstrap.Self{ID: d.id, Life: d.life, Name: b.name(), Address: b.host, PeerURL: b.peerURL(), Patience: a.patience},
 		Disk: a.facts, Etcd: a.etcd(), Cluster: a.cluster,
 	}
 	if b.bare {
 		o.Want = bootstrap.Want{}
+		if b.spoilt {
+			o.Want.Problem = "profile.yaml:3: boards: want a number"
+		}
+	}
+	if a.unsure = b.unsure; a.unsure {
+		o.Disk.Hardware = bootstrap.MatchUnknown
+	}
+	if r := a.rival; r != nil && o.Cluster.ID == bootstrap.FormatID(r.ClusterID()) {
+		o.Other, o.Cluster = o.Cluster, bootstrap.Cluster{}
 	}
 	o.Disk.Born, o.Disk.Readdressed, o.Disk.Intent = d.born, d.readdressed, d.intent
 	o.Plan, o.Founding = a.plan, a.founding()
@@ -123,7 +140,11 @@ func (a *agent) shadow() string {
 }
 
 // clusterOf is the cluster that this board is of: the plan's, else its data's.
+// Where that one is deserted it asks the other.
 func (a *agent) clusterOf() string {
+	if bootstrap.Deserted(a.state) {
+		return bootstrap.FormatID(a.state.Founding.Rival.ClusterID())
+	}
 	if a.fleets != "" {
 		return a.fleets
 	}

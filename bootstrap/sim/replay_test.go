@@ -49,6 +49,31 @@ var replays = []struct {
 			{At: 46284 * time.Millisecond, Kind: DataLost, Board: 0, For: 6 * time.Second},
 			{At: 51371 * time.Millisecond, Kind: TailLost, Board: 4, N: 24, For: 6 * time.Second},
 		}}},
+	{"a board that leaves does not take the way between the others with it",
+		Scenario{Seed: 260, Boards: 5, Voters: 3, Faults: []Fault{
+			{At: 3500 * time.Millisecond, Kind: PartOneWay, Board: 4, Other: 2, For: 35 * time.Second},
+			{At: 21053 * time.Millisecond, Kind: Leave, Board: 0},
+		}}},
+	{"a member that its leader cannot find goes by the quorum's list",
+		Scenario{Seed: 70892, Boards: 3, Voters: 3, Faults: []Fault{
+			{At: 1500 * time.Millisecond, Kind: Loss, Board: 1, N: 49, For: 19 * time.Second},
+			{At: 21655 * time.Millisecond, Kind: MoveAll, Board: 1},
+		}}},
+	{"a board that has never seen another says what it waits for",
+		Scenario{Seed: 99, Boards: 2, Voters: 1, Faults: []Fault{
+			{At: time.Second, Kind: Part, Board: 0, For: 40 * time.Second},
+		}}},
+	{"a place that a rewritten database took from a double's card is told again",
+		Scenario{Seed: 5142, Boards: 3, Spare: 1, Voters: 3, Faults: []Fault{
+			{At: 7500 * time.Millisecond, Kind: PowerCut, Board: 2, For: 39 * time.Second},
+			{At: 28011 * time.Millisecond, Kind: Twin, Board: 0, Other: 1, For: 40 * time.Second},
+		}}},
+	{"one member whose data differs is up before the others",
+		Scenario{Seed: 368, Boards: 4, Voters: 3, Faults: []Fault{
+			{At: 2 * time.Second, Kind: Part, Board: 2, For: 30 * time.Second},
+			{At: 9182 * time.Millisecond, Kind: Diverge, Board: 3, For: 17 * time.Second},
+			{At: 15784 * time.Millisecond, Kind: Mains, Board: 2, For: 15 * time.Second},
+		}}},
 }
 
 func TestReplays(t *testing.T) {

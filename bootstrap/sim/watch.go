@@ -89,6 +89,9 @@ func sameList(a []bootstrap.Member, b []member) bool {
 func (a *agent) readList() (list, string, error) {
 	for _, s := range a.endpoints() {
 		l, err := a.w.fabric.read(s)
+		if err == nil {
+			a.hearWord(s.dir.cluster, l)
+		}
 		if err != nil && a.w.plant.staleList && len(s.list.members) > 0 {
 			l, err = a.w.fabric.stale(s), nil
 		}

@@ -85,12 +85,15 @@ func (w *World) excused(b *board) bool {
 // unsettledBoard says what one board still waits for.
 func (w *World) unsettledBoard(b *board, lead *server) string {
 	switch {
-	case !b.power && (b.gone || b.n >= w.scenario.Boards), b.left && b.disk.intent.Do == bootstrap.IntentLeft, w.excused(b):
+	case !b.power && b.n >= w.scenario.Boards, b.left && b.disk.intent.Do == bootstrap.IntentLeft, w.excused(b):
 		return ""
 	case b.agent == nil:
 		return "off"
 	}
 	a := b.agent
+	if do := b.disk.intent.Do; do != "" {
+		return "still to be finished: " + do
+	}
 	if s := a.server; s != nil {
 		if s.dir.cluster != lead.dir.cluster || s.leader == nil || s.url != b.peerURL() {
 			return "its etcd is not where it should be: " + string(a.state.Row)
@@ -109,33 +112,48 @@ func (w *World) unsettledBoard(b *board, lead *server) string {
 	return "row " + string(a.state.Row)
 }
 
-// unsettled is for a fleet with two clusters: at most one of them may be left
-// running, or all boards hold and say so.
+// unsettled is for a fleet that was larger than its profile said: one cluster
+// that is whole, or two that users wrote to, of which a person has to choose one.
 func (w *World) unsettled() string {
-	clusters := map[string]bool{}
+	clusters, works, written := map[string]bool{}, 0, 0
 	for _, s := range w.fabric.servers {
-		clusters[s.dir.cluster] = true
+		clusters[s.dir.cluster] = clusters[s.dir.cluster] || s.leader != nil
 	}
-	if len(clusters) == 0 {
-		return "nothing runs: " + w.rows()
-	}
-	written := 0
-	for c := range w.fabric.acked {
-		if clusters[c] {
+	for _, p := range w.fabric.pasts {
+		if clusters[p.cluster] {
+			works++
+		}
+		if clusters[p.cluster] && len(p.acked) > 0 {
 			written++
 		}
 	}
-	if len(clusters) > 1 && written < 2 {
+	switch {
+	case works == 0:
+		return "nothing works: " + w.rows()
+	case works > 1 && written < 2:
 		return "two clusters run: " + w.rows()
 	}
-	if len(clusters) == 1 {
-		for _, b := range w.boards {
-			if b.agent != nil && b.agent.server == nil && b.agent.state.Row != bootstrap.JoinStandby {
-				return b.name() + ": " + string(b.agent.state.Row)
-			}
+	kept := slices.ContainsFunc(w.boards, func(b *board) bool { return b.chooses(written) })
+	for _, b := range w.boards {
+		if b.agent == nil {
+			return b.name() + ": off"
+		}
+		row, s := b.agent.state.Row, b.agent.server
+		// A standby of a cluster whose data somebody still holds waits for that person.
+		rests := row == bootstrap.JoinStandby || row == bootstrap.PlanKnowsMeNot && kept
+		if !b.chooses(written) && (s == nil && !rests || s != nil && s.leader == nil) {
+			return b.name() + ": " + string(row) + ": " + w.rows()
 		}
 	}
 	return ""
+}
+
+// chooses says that a board holds until a person has chosen between two clusters.
+// Data of one whose other boards went to an empty one is kept as well: it may be
+// what users miss.
+func (b *board) chooses(written int) bool {
+	a := b.agent
+	return a != nil && a.do == bootstrap.Hold && (a.state.Row == bootstrap.TwoClusters || a.state.Row == bootstrap.StaleData && written == 0)
 }
 
 func (w *World) rows() string {

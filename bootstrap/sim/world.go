@@ -51,6 +51,7 @@ type plant struct {
 	earlyPromote bool // a learner is promoted before it is in sync
 	noIntent     bool // intents are not written down
 	unknownEmpty bool // a disk that cannot be read is reported as empty
+	early        bool // a write is acknowledged before a quorum has it
 	decide       func(bootstrap.State) bootstrap.Action
 }
 
@@ -68,13 +69,16 @@ type World struct {
 	lossy    float64        // share of gossip that is lost
 	late     time.Duration  // what gossip takes at most
 	voters   int
+	profile  int // `boards` in all profiles; 0: as many as there are
 	life     int
 	hosts    int
 	writes   int
 	main     string
 	wiped    int
 	verbose  bool
-	dirs     []*dir // all that ever had a log, none of which may be gone
+	dirs     []*dir   // all that ever had a log, none of which may be gone
+	begun    []string // the clusters that were founded
+	byHand   bool     // a person changes the membership
 	result   Result
 }
 
@@ -111,14 +115,18 @@ func play(s Scenario, p plant, verbose bool) Result {
 }
 
 func newWorld(s Scenario, p plant) *World {
-	w := &World{scenario: s, plant: p, random: rand.New(rand.NewPCG(s.Seed, 7)), cut: map[[2]int]int{}, voters: s.Voters,
+	w := &World{scenario: s, plant: p, random: rand.New(rand.NewPCG(s.Seed, 7)), cut: map[[2]int]int{}, voters: s.Voters, profile: s.Profile,
 		late: 300 * time.Millisecond, result: Result{Rows: map[bootstrap.Row]int{}}}
 	if w.plant.decide == nil {
 		w.plant.decide = bootstrap.Decide
 	}
 	w.fabric = newFabric(func() time.Duration { return w.now }, w.linked, w.broke)
-	w.fabric.eager = p.earlyPromote
+	w.fabric.eager, w.fabric.early = p.earlyPromote, p.early
 	w.fabric.ended = w.serverEnded
+	w.fabric.gone = func(s *server) { w.boards[s.machine].ended = w.now }
+	w.fabric.changed = w.checkChange
+	w.fabric.founded = w.founded
+	w.fabric.listed = w.serverListed
 	w.fabric.here = func(s *server) bool { return w.boards[s.machine].host == s.host }
 	for i := range s.Boards + s.Spare {
 		b := &board{w: w, n: i, hardware: fmt.Sprintf("%016x", i+1), never: i >= s.Boards, slow: 1, disk: &disk{}, host: fmt.Sprintf("10.0.0.%d", i+1)}
@@ -162,6 +170,7 @@ func (w *World) run() {
 		e := heap.Pop(&w.events).(event)
 		w.now = e.at
 		e.work()
+		w.inspect()
 		if w.now <= checked+time.Second {
 			continue
 		}
@@ -176,8 +185,8 @@ func (w *World) run() {
 		}
 	}
 	w.result.Ended = w.now
-	for _, a := range w.fabric.acked {
-		w.result.Writes += len(a)
+	for _, p := range w.fabric.pasts {
+		w.result.Writes += len(p.acked)
 	}
 }
 
@@ -196,8 +205,8 @@ func (w *World) say(format string, args ...any) {
 
 // profileBoards is `boards` in the profile.
 func (w *World) profileBoards() int {
-	if w.scenario.Profile > 0 {
-		return w.scenario.Profile
+	if w.profile > 0 {
+		return w.profile
 	}
 	return w.scenario.Boards
 }
