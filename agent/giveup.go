@@ -42,6 +42,7 @@ func (a *Agent) giveUp(ctx context.Context, act bootstrap.Action) error {
 	}
 	next := a.board
 	next.Life, next.Born, next.Readdressed, next.Aside, next.Intent = in.Life, false, false, nil, bootstrap.Intent{}
+	next.Pace = 0
 	next.Seq++
 	if in.ID != "" {
 		next.ID, next.Fingerprints = in.ID, in.Fingerprints
@@ -122,15 +123,22 @@ func (a *Agent) pledge(act bootstrap.Action) error {
 	return nil
 }
 
-// readdress corrects the addresses in the database of a stopped member. That the
-// quorum must be told is on disk before.
+// doubtAddresses writes down that the addresses in the database and in the log may
+// differ: the next start holds those in the database, and the quorum must be told
+// this board's own.
+func (a *Agent) doubtAddresses() error {
+	if a.board.Readdressed {
+		return nil
+	}
+	next := a.board
+	next.Readdressed = true
+	return a.keepRecord(next)
+}
+
+// readdress corrects the addresses in the database of a stopped member.
 func (a *Agent) readdress(act bootstrap.Action) error {
-	if !a.board.Readdressed {
-		next := a.board
-		next.Readdressed = true
-		if err := a.keepRecord(next); err != nil {
-			return err
-		}
+	if err := a.doubtAddresses(); err != nil {
+		return err
 	}
 	n, err := a.store.readdress(act.URLs)
 	if err != nil {

@@ -111,7 +111,7 @@ func operate(ctx context.Context, t target, act bootstrap.Action) (out outcome) 
 		out.err = errListChanged
 	default:
 		out.from = time.Now()
-		out.seat, out.err = change(ctx, c, t, act)
+		out.seat, out.err = change(ctx, c, t, before, act)
 	}
 	out.at = time.Now()
 	if after, err := c.Members(ctx); err == nil && after.ClusterID == t.cluster {
@@ -129,7 +129,7 @@ func sameList(a, b []bootstrap.Member) bool {
 }
 
 // change is the one effect.
-func change(ctx context.Context, c *etcd.Client, t target, act bootstrap.Action) (seat bootstrap.Seat, err error) {
+func change(ctx context.Context, c *etcd.Client, t target, before etcd.MemberList, act bootstrap.Action) (seat bootstrap.Seat, err error) {
 	switch act.Do {
 	case bootstrap.Add:
 		id, err := c.AddLearner(ctx, act.PeerURL)
@@ -137,7 +137,7 @@ func change(ctx context.Context, c *etcd.Client, t target, act bootstrap.Action)
 	case bootstrap.Promote:
 		return seat, c.Promote(ctx, act.Target)
 	case bootstrap.Remove:
-		return seat, c.Remove(ctx, act.Target)
+		return seat, removeAtLeader(ctx, c, t, before, act.Target)
 	case bootstrap.Update:
 		return seat, c.UpdatePeerURL(ctx, act.Target, act.PeerURL)
 	case bootstrap.Transfer:
@@ -152,6 +152,31 @@ func change(ctx context.Context, c *etcd.Client, t target, act bootstrap.Action)
 		return seat, c.ReleaseTurn(ctx)
 	}
 	return seat, fmt.Errorf("%q does not go through the quorum", act.Do)
+}
+
+// removeAtLeader asks the leader itself to remove a member. Any member takes the
+// request, and counts who is connected as seen from there (etcd v3.7.3
+// server/etcdserver/server.go, mayRemoveMember): one that leaves would count
+// voters that reach each other through nobody else.
+func removeAtLeader(ctx context.Context, c *etcd.Client, t target, list etcd.MemberList, id string) error {
+	leads := ""
+	for _, url := range t.endpoints {
+		if s, err := c.Status(ctx, url); err == nil && s.Leader != "" {
+			leads = s.Leader
+			break
+		}
+	}
+	i := slices.IndexFunc(list.Members, func(m etcd.Member) bool { return m.ID == leads && len(m.ClientURLs) > 0 })
+	if i < 0 {
+		return fmt.Errorf("remove member %s: %w: nobody that answers says who leads", id, etcd.ErrNotLeader)
+	}
+	t.endpoints = list.Members[i].ClientURLs
+	leader, err := etcd.Dial(t.client())
+	if err != nil {
+		return err
+	}
+	defer leader.Close()
+	return leader.Remove(ctx, id)
 }
 
 // operated takes what came of an operation.

@@ -95,7 +95,14 @@ func askFirst(s State, why Row) (Action, bool) {
 // answered says that the quorum has answered since this board has its present
 // address and since its etcd ended: it does so now, without this board.
 func answered(s State) bool {
-	return s.Cluster.known(s.Now) && s.Cluster.AsOf.After(s.Here) && s.Cluster.AsOf.After(s.Etcd.Ended)
+	return answeredSince(s, s.Here) && answeredSince(s, s.Etcd.Ended)
+}
+
+// answeredSince says that the quorum has answered a short time ago, and since then.
+// A member that it reaches may be on its way through a log in which others are
+// where they were.
+func answeredSince(s State, then time.Time) bool {
+	return s.Cluster.known(s.Now) && s.Cluster.AsOf.After(then)
 }
 
 // misplaced gives the members that the database lists where they are not: by the

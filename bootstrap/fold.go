@@ -16,6 +16,13 @@ type State struct {
 	Shadowed   time.Time // since when Shadow is the same living address; zero: none
 	Rivaled    time.Time // since when a board at work in another cluster is seen; zero: none
 
+	Stray Stray
+
+	Pace    Pace      // the fleet's, as this board goes by it; zero: not known
+	TooFast time.Time // since when the steward sees that members need a slower one; zero: they do not
+	TooSlow time.Time // the same for a faster one
+	OffPace time.Time // since when its running etcd goes by another one; zero: it does not
+
 	Row       Row       // of the last decision
 	Since     time.Time // since when it is Row
 	StartedAs Row       // the row under which the running etcd was started
@@ -75,7 +82,7 @@ func Fold(prev State, facts Observation) State {
 	if facts.Etcd.Proc == ProcStopped {
 		next.StartedAs = ""
 	}
-	return next.watchSeats(prev)
+	return next.watchSeats(prev).watchPace(prev).watchStray(prev)
 }
 
 // watchSeats carries what a steward must know over time.

@@ -215,3 +215,29 @@ func TestFoldLeavesThePastAlone(t *testing.T) {
 		t.Error("Note wrote to the state before")
 	}
 }
+
+// TestFoldFindsAStrayAfterAWhile: one that moves is elsewhere for some seconds too.
+func TestFoldFindsAStrayAfterAWhile(t *testing.T) {
+	facts := voter().Observation
+	facts.Peers[1].PeerURL = "https://10.0.0.8:2380"
+	s := State{}
+	for _, step := range []struct {
+		after time.Duration
+		edit  func(*Observation)
+		want  string
+	}{
+		{0, func(*Observation) {}, ""},
+		{9 * time.Second, func(*Observation) {}, ""},
+		{10 * time.Second, func(*Observation) {}, memberID("c")},
+		{11 * time.Second, func(o *Observation) { o.Peers[1].Healthy = false }, ""},
+		{12 * time.Second, func(o *Observation) { o.Peers[1].Healthy = true }, ""},
+		{22 * time.Second, func(*Observation) {}, memberID("c")},
+		{23 * time.Second, func(o *Observation) { o.Etcd.Quorum = QuorumLost }, ""},
+	} {
+		step.edit(&facts)
+		facts.Now = t0.Add(step.after)
+		if s = Fold(s, facts); Mislisted(s) != step.want {
+			t.Errorf("after %v: %q is listed elsewhere, want %q", step.after, Mislisted(s), step.want)
+		}
+	}
+}

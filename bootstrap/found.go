@@ -105,7 +105,7 @@ func agree(s State, able []Peer) Action {
 		// Another board's proposal is under way: outbidding it would only end it.
 		turn = later(turn, s.Bound.Add(again))
 	}
-	a := Action{Do: Wait, Why: FoundAgreeing, Say: fmt.Sprintf("%d boards here, enough to found; they agree on a plan", len(able)+1)}
+	a := Action{Do: Wait, Why: FoundAgreeing, Say: fmt.Sprintf("%d boards here, enough to found; they agree on a plan", len(able)+1), WaitsFor: []string{"plan"}}
 	if s.Founding.Proposing {
 		a.Say = fmt.Sprintf("%d boards here; %d promised and %d accepted this board's plan, %d are needed", len(able)+1, s.Founding.Promises, s.Founding.Accepts, s.Want.terms().Quorum())
 	}
@@ -165,6 +165,9 @@ func missing(s State) []string {
 		if !p.Alive {
 			names = append(names, p.Name)
 		}
+	}
+	if len(names) == 0 {
+		return []string{"boards"}
 	}
 	return names
 }

@@ -61,6 +61,10 @@ func leave(s State) Action {
 		if m, ok := heir(s); ok {
 			return Action{Do: Transfer, Why: Leave, Say: "this board leaves; leadership goes to " + nameOf(s, &m), Target: m.ID, Members: s.Cluster.Members, Again: tend}
 		}
+		if s.Cluster.voters() > 1 {
+			// Without this board the others might not reach each other.
+			return Action{Do: Wait, Why: Leave, Say: "this board was asked to leave and leads, and no other voter can take over", WaitsFor: []string{"leader"}, Again: tend}
+		}
 	}
 	return Action{Do: Remove, Why: Leave, Say: "this board leaves; its member is removed", Target: s.Disk.Member, Members: s.Cluster.Members, Again: tend}
 }

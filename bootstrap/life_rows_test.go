@@ -48,6 +48,9 @@ func lifeRows() []row {
 		{"moved tells the quorum", voter, func(s *State) {
 			s.Self.PeerURL, s.Etcd.PeerURL = "https://10.0.0.9:2380", "https://10.0.0.9:2380"
 		}, Update, "the quorum is told that its member is at https://10.0.0.9:2380"},
+		{"moved says it again where a peer lists it elsewhere", voter, func(s *State) { s.Peers[0].Mislists = memberID("a") }, Update, "b lists this board elsewhere"},
+		{"restart a peer misses another member", voter, func(s *State) { s.Peers[0].Mislists = memberID("c") }, Wait, "quorum is held"},
+		{"restart a peer that is gone misses it", voter, func(s *State) { s.Peers[0].Mislists, s.Peers[0].Alive = memberID("a"), false }, Wait, "quorum is held"},
 		{"moved/all while the list is not known", voter, func(s *State) {
 			s.Disk.Readdressed, s.Cluster, s.StartedAs = true, Cluster{}, MovedAll
 		}, Wait, "the member list is read"},
@@ -61,6 +64,17 @@ func lifeRows() []row {
 			s.Etcd.Quorum, s.Leaderless, s.Cluster = QuorumLost, t0.Add(-stranded), Cluster{}
 			s.Peers[0].PeerURL = "https://10.0.0.8:2380"
 		}, Stop, "1 member elsewhere than listed"},
+		{"moved/all undone by what the log replayed", voter, func(s *State) {
+			s.Disk.Readdressed, s.StartedAs, s.Cluster.AsOf, s.Etcd.Ended = true, MovedAll, t0.Add(-5*time.Second), t0.Add(-4*time.Second)
+			s.Etcd.Quorum, s.Leaderless, s.Peers[0].PeerURL = QuorumLost, t0.Add(-stranded), "https://10.0.0.8:2380"
+		}, Stop, "1 member elsewhere than listed"},
+		{"moved/all rewritten once more", stopped, func(s *State) {
+			s.Disk.Readdressed = true
+			s.Self.PeerURL, s.Peers[0].PeerURL = "https://10.0.0.9:2380", "https://10.0.0.8:2380"
+		}, Readdress, "2 members elsewhere than listed"},
+		{"restart on its way through the log while a quorum answers", voter, func(s *State) {
+			s.Etcd.Quorum, s.Leaderless, s.Peers[0].PeerURL = QuorumLost, t0.Add(-stranded), "https://10.0.0.8:2380"
+		}, Wait, "waits for a leader"},
 		{"restart another moved, and the quorum knows", voter, func(s *State) { s.Peers[0].PeerURL = "https://10.0.0.8:2380" }, Wait, "runs as a voter"},
 		{"removed before it ever ran", empty, func(s *State) { s.Plan, s.Cluster = plan(), list("b", "c") }, SetAside, "does not list the member"},
 		{"restart etcd does not answer", voter, func(s *State) { s.Etcd.Quorum = QuorumUnknown }, Wait, "has not answered yet"},

@@ -66,7 +66,11 @@ func running(s State) Action {
 	case unlisted(s) && answered(s) && !parked(s):
 		// The others may have found each other again without this board.
 		return follow(s)
-	case len(stray) > 0 && !s.Leaderless.IsZero() && s.Now.Sub(s.Leaderless) >= stranded:
+	case len(stray) > 0 && !s.Leaderless.IsZero() && s.Now.Sub(s.Leaderless) >= stranded && (!answeredSince(s, s.Leaderless) || s.Now.Sub(s.Leaderless) >= leaderless):
+		// Where a quorum answers it may be about to find this member; one that has lost
+		// its way finds it again only by the quorum's list.
+		// The database may list them right: the log has updates of before. What is
+		// replayed of them at a start, the child tells.
 		return Action{Do: Stop, Why: MovedAll, Abrupt: true, Say: fmt.Sprintf("etcd has no leader, and %s elsewhere than listed; the addresses are corrected", count(len(stray), "member"))}
 	case !s.Leaderless.IsZero() && s.Now.Sub(s.Leaderless) >= leaderless:
 		return Action{Do: Wait, Why: LostQuorum,
@@ -78,6 +82,11 @@ func running(s State) Action {
 		return Action{Do: Wait, Why: why, Say: "etcd runs and waits for a leader", WaitsFor: deadMembers(s), Again: time.Second}
 	case unlisted(s) && !parked(s):
 		return follow(s)
+	}
+	if a, wanted := sayAgain(s); wanted {
+		return a
+	}
+	switch {
 	case s.Disk.Intent.Do == IntentLeave && s.Cluster.known(s.Now) && LeaveRefusal(s) == "":
 		return leave(s)
 	case rival(s) != nil:

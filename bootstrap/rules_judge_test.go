@@ -98,7 +98,8 @@ func (j *judge) child() {
 		moved := s.Etcd.PeerURL != "" && s.Self.PeerURL != "" && s.Etcd.PeerURL != s.Self.PeerURL
 		stranded := !s.Leaderless.IsZero() && s.Now.Sub(s.Leaderless) >= 3*time.Second && j.strays() > 0
 		j.rule(moved || stranded, "a child is cut off only where its address is gone, or without a leader while members are elsewhere")
-		j.rule(moved || !j.fresh() || !s.Cluster.AsOf.After(s.Leaderless), "no addresses are corrected behind the back of a quorum that answers")
+		lost := s.Now.Sub(s.Leaderless) >= 10*time.Second // the quorum does not find this member
+		j.rule(moved || !j.fresh() || !s.Cluster.AsOf.After(s.Leaderless) || lost, "addresses are not corrected at once where a quorum answers: it may be about to find this member")
 		return
 	}
 	j.rule(j.useless() || j.wanted(), "a child is ended only where its data is given up")

@@ -39,9 +39,9 @@ func (j *judge) throughTheQuorum() {
 		j.rule((leaves || j.turn()) && s.Etcd.Leader && a.Target != s.Disk.Member, "only a leader that leaves, or goes down in its turn, hands over")
 		j.rule(m != nil && !m.Learner && p != nil && p.Healthy, "leadership goes to a voter that works")
 	case TakeTurn:
-		j.rule(!s.Renewal.Since.IsZero() && !j.turn() && j.othersWork(), "a turn is taken for a wish, once, and while the others work")
+		j.rule(j.wish() && !j.turn() && j.othersWork(), "a turn is taken for a wish, once, and while the others work")
 	case ReleaseTurn:
-		j.rule(j.turn() && s.Renewal.Since.IsZero(), "who gives a turn back has it, and needs it no more")
+		j.rule(j.turn() && !(j.wish() && (!s.Renewal.Since.IsZero() || len(j.voters()) > 1)), "who gives a turn back has it, and needs it no more")
 	case Fence:
 		j.rule(!s.Cluster.Fenced, "a cluster is fenced once")
 		j.givesWay()
@@ -242,6 +242,7 @@ func (j *judge) update() {
 	aside := taken && a.PeerURL == "https://"+host+":1"
 	j.rule(a.Target == s.Disk.Member, "a board tells only where it is itself")
 	j.rule(a.PeerURL == s.Self.PeerURL && !taken || aside, "a member is listed where its board is, or out of the way while another is listed there")
-	j.rule(m == nil || m.PeerURL != s.Self.PeerURL || s.Disk.Readdressed, "what is listed right is not told again")
+	missed := slices.ContainsFunc(s.Peers, func(p Peer) bool { return p.Alive && p.Healthy && p.Mislists == s.Disk.Member })
+	j.rule(m == nil || m.PeerURL != s.Self.PeerURL || s.Disk.Readdressed || missed, "what is listed right is not told again")
 	j.rule(s.Etcd.PeerURL == "" || s.Etcd.PeerURL == s.Self.PeerURL, "a board is listed only where its etcd listens")
 }

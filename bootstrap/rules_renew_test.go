@@ -40,6 +40,10 @@ func edited(s *State, f func(*Peer)) {
 	}
 }
 
+// wish says that the agent was asked to start anew, or that its etcd runs at another
+// pace than the fleet's.
+func (j *judge) wish() bool { return !j.s.Renewal.Since.IsZero() || !j.s.OffPace.IsZero() }
+
 func (j *judge) turn() bool { return j.s.Now.Before(j.s.Turn.Until) }
 
 // othersWork says that every other voter is known to, but for one that a board

@@ -18,10 +18,11 @@ import (
 // EventKind is what a child reports about itself.
 type EventKind string
 
-// The events of a child, in this order, each at most once; only progress comes
-// any number of times.
+// The events of a child, in this order, each at most once; only members and
+// progress come any number of times, members from started on.
 const (
 	EventStarted  EventKind = "started"  // peers are served and the IDs are known; no quorum yet
+	EventMembers  EventKind = "members"  // its own member list has changed, by replay of its log or by the quorum
 	EventReady    EventKind = "ready"    // there is a leader and a quorum: clients are served
 	EventProgress EventKind = "progress" // the member leads, and what it sees of the others has changed
 	EventStopped  EventKind = "stopped"  // it has ended; always the last one
@@ -35,8 +36,8 @@ type Event struct {
 	Kind EventKind
 	// MemberID and ClusterID come with started and ready.
 	MemberID, ClusterID string
-	// Members comes with started: the list that the server starts with, which a
-	// quorum may have changed since.
+	// Members comes with started and members: the list as this server has it, also
+	// in its database. A quorum may have changed it since.
 	Members []Member
 	// Progress comes with progress, one for each member, sorted by ID. It is nil
 	// if the member does not lead any more: nothing is known then.
@@ -144,8 +145,8 @@ func (c *Child) hear(line []byte) {
 			c.relay.enter(serving)
 		}
 		c.push(Event{Kind: m.Event, MemberID: m.Member, ClusterID: m.Cluster, Members: m.Members})
-	case EventProgress:
-		c.push(Event{Kind: m.Event, Progress: m.Progress})
+	case EventMembers, EventProgress:
+		c.push(Event{Kind: m.Event, Members: m.Members, Progress: m.Progress})
 	case EventStopped:
 		c.relay.final(m.Why)
 	}

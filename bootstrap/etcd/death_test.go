@@ -171,7 +171,53 @@ func TestDiverged(t *testing.T) {
 	if err := children[2].Stop(soon(t)); err != nil {
 		t.Fatal(err)
 	}
-	b, err := bolt.Open(datadir.ToBackendFileName(cs[2].Dir), 0o600, nil)
+	spoil(t, cs[2])
+	ch := spawn(t, restarted(cs[2]))
+	if e := ended(t, ch); e.Kind != ExitDiverged || e.Cause() != CauseDiverged || !strings.Contains(e.LastWords, "inconsistency") {
+		t.Errorf("ended as %v", e)
+	}
+}
+
+// TestDivergedIsFoundOnBothSides starts the member with the wrong value first: who
+// meets it may be the first to find the difference, and to end, but it must not
+// stay up while every good member that starts beside it ends.
+func TestDivergedIsFoundOnBothSides(t *testing.T) {
+	cs := members(t, 3, TLSFiles{})
+	children, _ := spawnAll(t, cs)
+	put(t, dial(t, cs[0]), "key", "a value that is right")
+	if _, err := dial(t, cs[2]).c.Get(t.Context(), "key"); err != nil {
+		t.Fatal(err)
+	}
+	for _, ch := range children {
+		if err := ch.Stop(soon(t)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	spoil(t, cs[2])
+	rotten, good := spawn(t, restarted(cs[2])), spawn(t, restarted(cs[0]))
+	limit := time.After(time.Minute)
+	for n := 1; ; {
+		select {
+		case <-rotten.Done():
+			if e := rotten.Exit(); e.Kind != ExitDiverged {
+				t.Fatalf("the member with the wrong value ended as %v", e)
+			}
+			return
+		case <-good.Done():
+			if e := good.Exit(); e.Kind != ExitDiverged {
+				t.Fatalf("the good member ended as %v", e)
+			}
+			good, n = spawn(t, restarted(cs[0])), n+1
+		case <-limit:
+			t.Fatalf("the member with the wrong value stays up; the good one ended %d times beside it", n-1)
+		}
+	}
+}
+
+// spoil changes a value in the database of a stopped member.
+func spoil(t *testing.T, c Config) {
+	t.Helper()
+	b, err := bolt.Open(datadir.ToBackendFileName(c.Dir), 0o600, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -197,10 +243,6 @@ func TestDiverged(t *testing.T) {
 	})
 	if err := errors.Join(err, b.Close()); err != nil || changed != 1 {
 		t.Fatal(changed, err)
-	}
-	ch := spawn(t, restarted(cs[2]))
-	if e := ended(t, ch); e.Kind != ExitDiverged || e.Cause() != CauseDiverged || !strings.Contains(e.LastWords, "inconsistency") {
-		t.Errorf("ended as %v", e)
 	}
 }
 

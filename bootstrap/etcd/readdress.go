@@ -26,10 +26,10 @@ const readdressLockWait = 2 * time.Second
 // many differed. A running server is an error after 2 s, and so is a database
 // that is missing or damaged, which stays as it is.
 //
-// An update of a member that is in the log but not yet in the database, as after
-// a power cut, is replayed over the change when etcd starts. So after the start
-// compare the list with urls, stop and repeat if need be, and tell the cluster
-// itself by UpdatePeerURL as soon as there is a quorum.
+// The next start must be one with [Config].HoldAddresses, or updates in the log
+// win again. Those that the database has not taken in yet, as after a power cut,
+// win all the same: then [EventMembers] tells, and the second time they do not.
+// Tell the cluster by UpdatePeerURL as soon as there is a quorum.
 //
 // What holds (etcd v3.7.3): a start with a log takes members from the bucket
 // "members" of the database and from nowhere else (server/etcdserver/api/

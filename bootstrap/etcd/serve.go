@@ -17,8 +17,6 @@ import (
 	"go.etcd.io/etcd/server/v3/embed"
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
-
-	"muster/bootstrap"
 )
 
 // stopLimit is how long an ordered stop may take before the child leaves all
@@ -123,6 +121,12 @@ func run(ctx context.Context, c Config, r *reporter, lg *zap.Logger) int {
 			began <- result{foreign: why}
 			return
 		}
+		if c.HoldAddresses {
+			if err := holdAddresses(c.Dir, lg); err != nil {
+				// The list that is told shows what comes of it.
+				lg.Warn("addresses in the log may win over those in the database", zap.Error(err))
+			}
+		}
 		e, err := embed.StartEtcd(cfg)
 		began <- result{e: e, err: err}
 	}()
@@ -148,32 +152,20 @@ func run(ctx context.Context, c Config, r *reporter, lg *zap.Logger) int {
 	if err := limitSilence(cmp.Or(c.ListenPeerURL, c.PeerURL), time.Duration(e.Config().ElectionMs)*time.Millisecond); err != nil {
 		lg.Warn("peers that fall silent are noticed late", zap.Error(err))
 	}
-	r.say(message{Event: EventStarted, Member: member, Cluster: cluster, Members: known(e)})
+	list := listOf(e.Server)
+	if seen.haveLog {
+		// It has begun to replay the log.
+		e.Server.KV().Commit()
+	}
+	r.say(message{Event: EventStarted, Member: member, Cluster: cluster, Members: list})
+	// It ends with the order to stop or with the server. Nobody waits for it: the
+	// process ends at once, and must not hang because it does.
+	go watchList(ctx, e.Server, list, r)
 	var intact <-chan error
 	if seen.haveLog {
-		intact = compare(e)
+		intact = compare(ctx, e)
 	}
 	return attend(ctx, e, r, lg, intact, message{Event: EventReady, Member: member, Cluster: cluster})
-}
-
-// known is the member list that a server starts with: the initial cluster, or what
-// its database says.
-func known(e *embed.Etcd) []Member {
-	var list []Member
-	for _, m := range e.Server.Cluster().Members() {
-		list = append(list, Member{ID: bootstrap.FormatID(uint64(m.ID)), Name: m.Name, PeerURLs: m.PeerURLs, ClientURLs: m.ClientURLs, Learner: m.IsLearner, Started: len(m.ClientURLs) > 0})
-	}
-	return list
-}
-
-// compare compares the hash of the data with those of the peers that answer, as
-// the feature gate InitialCorruptCheck does (etcdserver/corrupt.go), but while
-// peers are served already: settings has the reason. A channel that yields nil,
-// or nothing for long, means that no difference was found.
-func compare(e *embed.Etcd) <-chan error {
-	result := make(chan error, 1)
-	go func() { result <- e.Server.CorruptionChecker().InitialCheck() }()
-	return result
 }
 
 // attend waits until the server is ready, says so, and waits for its end, or for
@@ -188,8 +180,7 @@ func attend(ctx context.Context, e *embed.Etcd, r *reporter, lg *zap.Logger, int
 		case <-readyc:
 			readyc, stop = nil, e.Server.Stop
 			r.say(ready)
-			// It ends with the order to stop or with the server. Nobody waits for
-			// it: the process ends at once, and must not hang because it does.
+			// Like watchList.
 			go watchProgress(ctx, e.Server, time.Duration(e.Config().ElectionMs)*time.Millisecond, r)
 		case <-ctx.Done():
 			if !within(stopLimit, stop) {

@@ -1,0 +1,52 @@
+package etcd
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"go.etcd.io/etcd/server/v3/etcdserver"
+
+	"muster/bootstrap"
+)
+
+// listOf is the member list as a server has it: at its start the initial cluster,
+// or what its database says, and then what it has applied of the log.
+func listOf(s *etcdserver.EtcdServer) []Member {
+	var list []Member
+	for _, m := range s.Cluster().Members() {
+		list = append(list, Member{ID: bootstrap.FormatID(uint64(m.ID)), Name: m.Name, PeerURLs: m.PeerURLs, ClientURLs: m.ClientURLs, Learner: m.IsLearner, Started: len(m.ClientURLs) > 0})
+	}
+	return list
+}
+
+// watchList tells the member list whenever it differs from what was told last in
+// whom it lists, where, and who votes: nobody else would see that replay of the
+// log has undone a [Readdress]. It ends with ctx or the server.
+func watchList(ctx context.Context, s *etcdserver.EtcdServer, told []Member, r *reporter) {
+	tick := time.NewTicker(pollEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-s.StoppingNotify():
+			return
+		case <-tick.C:
+		}
+		list := listOf(s)
+		if slices.EqualFunc(list, told, samePlace) {
+			continue
+		}
+		// What is told is in the database, with how far the log was applied. Whoever
+		// ends this process now and rewrites the addresses there would else find
+		// these replayed over it once more.
+		s.KV().Commit()
+		told = list
+		r.say(message{Event: EventMembers, Members: list})
+	}
+}
+
+func samePlace(a, b Member) bool {
+	return a.ID == b.ID && a.Learner == b.Learner && slices.Equal(a.PeerURLs, b.PeerURLs)
+}
