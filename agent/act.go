@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"muster/bootstrap"
+	"muster/bootstrap/etcd"
 	"muster/discovery"
 	"muster/profiles"
 )
@@ -17,10 +18,15 @@ import (
 // again.
 func (a *Agent) act(ctx context.Context, act bootstrap.Action) {
 	err := a.remember()
+	if act.Do == bootstrap.Renew {
+		a.over = true
+		return
+	}
 	if a.fleet == nil {
 		a.failed(act, err)
 		return
 	}
+	err = errors.Join(err, a.keepPace())
 	f := a.fleet
 	f.agree.setRefusal(bootstrap.FoundingRefusal(a.state))
 	if f.gossip != nil && f.speaker != a.gossipID() {
@@ -38,6 +44,7 @@ func (a *Agent) act(ctx context.Context, act bootstrap.Action) {
 		a.clearArchive(ctx, act)
 	case bootstrap.Propose:
 		if f.gossip != nil {
+			f.agree.machine.SetHeartbeat(int(bootstrap.FoundingPace(a.state)))
 			f.agree.propose(f.gossip, act.Boards)
 			a.patience = rand.N(time.Second)
 		}
@@ -45,11 +52,10 @@ func (a *Agent) act(ctx context.Context, act bootstrap.Action) {
 		if err == nil {
 			err = a.start(ctx, act)
 		}
+	case bootstrap.Rerun:
+		a.rerun(act)
 	case bootstrap.Stop:
-		if !a.runner.ending {
-			a.log.Info().Str("state", string(act.Why)).Msg("etcd is stopped: " + act.Say)
-		}
-		a.runner.end(act.Abrupt)
+		err = errors.Join(err, a.stop(act))
 	case bootstrap.SetAside, bootstrap.Readdress, bootstrap.Pledge, bootstrap.Adopt:
 		if err == nil && !a.operator.busy {
 			err = a.onDisk(ctx, act)
@@ -62,6 +68,21 @@ func (a *Agent) act(ctx context.Context, act bootstrap.Action) {
 		}
 	}
 	a.failed(act, err)
+}
+
+// stop ends etcd.
+func (a *Agent) stop(act bootstrap.Action) error {
+	if act.Why == bootstrap.MovedAll {
+		// Before it ends: its database may already be right, and its log not.
+		if err := a.doubtAddresses(); err != nil {
+			return err
+		}
+	}
+	if !a.runner.ending {
+		a.log.Info().Str("state", string(act.Why)).Msg("etcd is stopped: " + act.Say)
+	}
+	a.runner.end(act.Abrupt)
+	return nil
 }
 
 // onDisk carries out what changes this board's own disk.
@@ -141,17 +162,28 @@ func (a *Agent) childNews(n childReport) {
 		}
 		return
 	}
-	if !started {
+	switch {
+	case n.event.Kind == etcd.EventMembers:
+		a.listed(n.event.Members)
+		return
+	case !started:
 		return
 	}
-	listed := members(n.event.Members)
 	a.disk = bootstrap.Disk{State: bootstrap.DiskMember, Cluster: n.event.ClusterID, Member: n.event.MemberID,
-		PeerURL: a.disk.PeerURL, Members: listed, Hardware: a.disk.Hardware, Owner: a.store.ownerMatch(a.board)}
-	if a.disk.PeerURL == "" {
-		a.disk.PeerURL = a.runner.config.PeerURL
-	}
+		PeerURL: a.runner.config.PeerURL, Hardware: a.disk.Hardware, Owner: a.store.ownerMatch(a.board)}
+	a.listed(n.event.Members)
 	if err := a.remember(); err != nil {
 		a.log.Error().Err(err).Msg("that a member was started is not on disk yet; it is tried again")
+	}
+}
+
+// listed takes the member list in the database of this board's member.
+func (a *Agent) listed(list []etcd.Member) {
+	a.disk.Members = members(list)
+	for _, m := range a.disk.Members {
+		if m.ID == a.disk.Member && m.PeerURL != "" {
+			a.disk.PeerURL = m.PeerURL
+		}
 	}
 }
 
@@ -170,7 +202,8 @@ func (a *Agent) card() discovery.Card {
 	f, s := a.fleet, a.state
 	c := discovery.Card{Board: a.gossipID(), Life: a.board.Life, Name: a.host, Seq: a.board.Seq, Role: bootstrap.Role(s), State: string(s.Row),
 		PeerURL: f.peerURL(), ClientURL: f.clientURL(), Boards: f.profile.Boards, Voters: f.profile.Voters, Version: a.config.Version,
-		Never: f.profile.Founding == profiles.FoundingNever}
+		Never: f.profile.Founding == profiles.FoundingNever, Renews: !bootstrap.Wish(s).Since.IsZero(), Sync: s.Pacing.Own.Sync,
+		Mislists: bootstrap.Mislisted(s)}
 	if s.Plan != nil {
 		c.Plan = s.Plan.Digest()
 	}
@@ -180,6 +213,7 @@ func (a *Agent) card() discovery.Card {
 	}
 	c.Cluster, c.Data = a.disk.Cluster, a.disk.State == bootstrap.DiskMember || a.disk.State == bootstrap.DiskDamaged
 	c.Healthy, c.Keys = a.healthy(), int(s.Cluster.Keys)
+	c.Trip, c.Pace = s.Pacing.Own.Trip, int(bootstrap.Steers(s))
 	c.Seat = discovery.Seat{Member: a.seat.Member, Life: a.seat.Life}
 	if a.disk.Owner == bootstrap.MatchSame && a.disk.State == bootstrap.DiskMember {
 		c.Member = a.disk.Member

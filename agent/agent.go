@@ -15,6 +15,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"muster/bootstrap"
+	"muster/bootstrap/etcd"
 	"muster/discovery"
 	"muster/systemd"
 )
@@ -34,7 +35,10 @@ type Config struct {
 	Identity                    string     // stands in for the hardware; "" : the hardware
 	Child                       []string   // command that runs etcd.Serve
 	Version                     string
-	Log                         zerolog.Logger
+	// Patience is how long an agent whose context has ended waits, as a voter,
+	// until the cluster can do without it; 0: not at all.
+	Patience time.Duration
+	Log      zerolog.Logger
 }
 
 // Agent is the daemon of one board. Its fields belong to the loop, but for
@@ -66,6 +70,14 @@ type Agent struct {
 	// inspected is when the data directory was last read.
 	inspected time.Time
 
+	renewal bootstrap.Renewal
+	turn    bootstrap.Turn
+	started time.Time
+	downBy  time.Time // when a board that is stopped waits no longer
+	memory  int64     // bytes that this board has; 0: not known
+	speed   diskSpeed // of the disk below StateDir; zero: not known
+	over    bool      // the agent is to end
+
 	state  bootstrap.State
 	action bootstrap.Action
 	// failure is what the last effect failed of, "" if it worked.
@@ -76,8 +88,8 @@ type Agent struct {
 	notify  systemd.Notifier
 }
 
-// Run is the daemon until ctx ends; then it ends in order within seconds and
-// returns nil. It returns ErrSecondAgent if the state directory is taken, what
+// Run is the daemon until ctx ends; then it ends in order, within Patience and
+// some seconds, and returns nil. It returns ErrStartAnew if it was asked to, ErrSecondAgent if the state directory is taken, what
 // PlaceProfile returns for a profile that is not put in place, ErrNoIdentity,
 // and other errors only for what makes a start senseless: a state directory
 // that cannot be used, a control socket that cannot be made.
@@ -96,7 +108,8 @@ func Run(ctx context.Context, c Config) error {
 	if err != nil {
 		return err
 	}
-	ctx, cancel := context.WithCancel(ctx)
+	down := ctx.Done()
+	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()
 	control, err := a.listen()
 	if err != nil {
@@ -106,8 +119,12 @@ func Run(ctx context.Context, c Config) error {
 	serving.Go(func() { a.serve(ctx, control) })
 	defer serving.Wait()
 	defer cancel()
-	a.loop(ctx)
-	return a.shutdown()
+	a.loop(ctx, down)
+	err = a.shutdown()
+	if err == nil && !a.renewal.Down {
+		err = ErrStartAnew
+	}
+	return err
 }
 
 func newAgent(c Config, s *store) (*Agent, error) {
@@ -135,7 +152,8 @@ func newAgent(c Config, s *store) (*Agent, error) {
 	if err := s.write("board.json", a.board); err != nil {
 		return nil, fmt.Errorf("identity of this board: %w", err)
 	}
-	a.patience = rand.N(time.Second)
+	a.patience, a.started = rand.N(time.Second), time.Now()
+	a.turn = turnOf(a.board.Turn, a.started)
 	a.runner = newRunner(c.Child, a.log.With().Str("from", "etcd").Logger())
 	a.runner.lock = s.lock
 	if err := s.read("owners.json", &a.owners); err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -143,10 +161,27 @@ func newAgent(c Config, s *store) (*Agent, error) {
 		a.log.Warn().Err(err).Msg("who started which member is not known from before")
 		a.owners = nil
 	}
+	a.measure()
 	a.profile = profileFile{path: ProfilePath(c.ConfigDir)}
 	a.inspect()
 	a.log.Info().Str("board", a.board.ID).Str("name", a.host).Str("version", c.Version).Msg("agent started")
 	return a, nil
+}
+
+// measure looks at what this board has to work with, and limits this process to its
+// share.
+func (a *Agent) measure() {
+	a.memory = boardMemory()
+	if own, _ := memoryShares(a.memory); own > 0 {
+		etcd.LimitMemory(own)
+	}
+	var err error
+	if a.speed, err = a.store.diskSpeed(); err != nil {
+		a.log.Warn().Err(err).Msg("how fast this board's disk is could not be measured and kept")
+	}
+	if w := a.speed.warning(); w != "" {
+		a.log.Warn().Msg(w)
+	}
 }
 
 func (a *Agent) readHardware() {

@@ -72,7 +72,14 @@ func power(t *testing.T, dir, name string, address netip.Addr, profile string) *
 	r.client = NewClient(SocketPath(r.config.RunDir))
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
-	go func() { done <- Run(ctx, r.config) }()
+	go func() {
+		for {
+			if err := Run(ctx, r.config); !errors.Is(err, ErrStartAnew) {
+				done <- err
+				return
+			}
+		}
+	}()
 	r.stop = sync.OnceValue(func() error { cancel(); return <-done })
 	t.Cleanup(func() {
 		if err := r.stop(); err != nil {

@@ -16,6 +16,7 @@ func (v *view) explain() Explanation {
 	for _, x := range s.Strangers {
 		e.Saw = append(e.Saw, strangerSeen(x, s.Want.Cluster))
 	}
+	e.Saw = append(e.Saw, v.warnings...)
 	return e
 }
 

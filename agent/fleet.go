@@ -56,6 +56,9 @@ func (a *Agent) follow(ctx context.Context) {
 		defer f.firstAddress(ctx, a)
 		a.log.Info().Str("cluster", f.profile.Cluster).Int("boards", f.profile.Boards).Int("voters", f.profile.Voters).
 			Int("founding_quorum", f.profile.Quorum()).Msg("profile taken")
+		if a.profile.boot != "" {
+			a.log.Warn().Msg(a.profile.boot)
+		}
 	}
 	if f := a.fleet; f != nil && f.gossip == nil && f.address.IsValid() && time.Now().After(f.retryAt) {
 		f.startGossip(ctx, a)

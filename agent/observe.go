@@ -33,10 +33,12 @@ func (a *Agent) observe(now time.Time) bootstrap.Observation {
 	o.Disk = a.disk
 	o.Disk.Born, o.Disk.Intent, o.Disk.Readdressed = a.board.Born, a.board.Intent, a.board.Readdressed
 	o.Seat, o.Order = a.seat, a.present(now)
+	o.Renewal, o.Turn = a.renewal, a.turn
 	f := a.fleet
 	if f == nil {
 		return o
 	}
+	o.Pacing = a.pacing()
 	p := f.profile
 	o.Want = bootstrap.Want{Cluster: p.Cluster, Boards: p.Boards, Voters: p.Voters,
 		Never: p.Founding == profiles.FoundingNever, ReplaceAfter: p.Heal.ReplaceAfter}
@@ -84,9 +86,6 @@ func (a *Agent) learn(o *bootstrap.Observation) {
 		again, _ := bootstrap.Learn(kept, o.Peers)
 		if fewer && c.AsOf.After(a.learnedAt) && len(again) == len(kept) {
 			owners, news = kept, true
-		}
-		if c.ID == a.disk.Cluster && a.runner.proc == bootstrap.ProcRunning {
-			a.disk.Members, o.Disk.Members = c.Members, c.Members
 		}
 	}
 	if news {
@@ -152,12 +151,7 @@ func (a *Agent) inspect() {
 	case etcd.DataDamaged:
 		a.disk.State = bootstrap.DiskDamaged
 	}
-	a.disk.Members = members(d.Members)
-	for _, m := range d.Members {
-		if m.ID == d.MemberID && len(m.PeerURLs) > 0 {
-			a.disk.PeerURL = m.PeerURLs[0]
-		}
-	}
+	a.listed(d.Members)
 }
 
 func match(m discovery.Match) bootstrap.Match {
@@ -174,7 +168,8 @@ func peers(seen []discovery.Peer) []bootstrap.Peer {
 	out := make([]bootstrap.Peer, len(seen))
 	for i, p := range seen {
 		out[i] = bootstrap.Peer{ID: p.Board, Life: p.Life, Name: p.Name, Address: p.Address.String(), Alive: p.Alive, Since: p.Since,
-			Data: p.Data, Cluster: p.Cluster, Member: p.Member, Plan: p.Plan, Seat: bootstrap.Seat{Member: p.Seat.Member, Life: p.Seat.Life}, Keys: keys(p.Keys), PeerURL: p.PeerURL, Role: p.Role, Healthy: p.Healthy, Boards: p.Boards, Voters: p.Voters, Never: p.Never}
+			Data: p.Data, Cluster: p.Cluster, Member: p.Member, Plan: p.Plan, Seat: bootstrap.Seat{Member: p.Seat.Member, Life: p.Seat.Life}, Keys: keys(p.Keys), PeerURL: p.PeerURL, Role: p.Role, Healthy: p.Healthy, Boards: p.Boards, Voters: p.Voters, Never: p.Never, Renews: p.Renews, Mislists: p.Mislists,
+			Measures: bootstrap.Measures{Sync: p.Sync, Trip: p.Trip}, Pace: bootstrap.Pace(p.Pace)}
 	}
 	return out
 }

@@ -4,8 +4,6 @@ import (
 	"context"
 	"strings"
 
-	"golang.org/x/sys/unix"
-
 	"muster/bootstrap"
 	"muster/bootstrap/etcd"
 )
@@ -20,9 +18,10 @@ func (a *Agent) start(ctx context.Context, act bootstrap.Action) error {
 	c := etcd.Config{
 		Name: a.memberName(), Dir: a.store.path("etcd"), PeerURL: f.peerURL(), ClientURL: f.clientURL(),
 		CA: f.files.CA, Cert: f.files.Cert, Key: f.files.Key, QuotaBytes: f.profile.Etcd.Quota,
-		Heartbeat: f.profile.Etcd.Heartbeat, Election: f.profile.Etcd.Election,
-		WantMember: a.disk.Member, WantCluster: a.disk.Cluster, MemoryLimit: childMemory(),
+		WantMember: a.disk.Member, WantCluster: a.disk.Cluster, HoldAddresses: a.board.Readdressed, BoardMemory: a.memory,
 	}
+	_, c.MemoryLimit = memoryShares(a.memory)
+	c.Heartbeat, c.Election = a.periods(act.Plan)
 	switch {
 	case act.Target != "":
 		return a.startInSeat(ctx, act, c)
@@ -49,17 +48,6 @@ func (a *Agent) start(ctx context.Context, act bootstrap.Action) error {
 	}
 	a.runner.start(ctx, c, barrier)
 	return nil
-}
-
-// childMemory is the soft limit of the child's heap in bytes: a quarter of the
-// board's memory, and no less than a cluster with a full history of small keys
-// needs. The mapped database does not count. 0 if the memory is not known.
-func childMemory() int64 {
-	var info unix.Sysinfo_t
-	if err := unix.Sysinfo(&info); err != nil {
-		return 0
-	}
-	return max(128<<20, int64(uint64(info.Totalram)*uint64(info.Unit)/4))
 }
 
 // startInSeat starts etcd as the learner that the steward added for this life of

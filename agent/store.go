@@ -38,12 +38,16 @@ type boardRecord struct {
 	// Born says that a member of this life was started: from then on an empty
 	// directory is a loss, not a beginning.
 	Born bool `json:"born"`
-	// Readdressed says that addresses in the stopped database were rewritten, and
-	// that the quorum has not confirmed this board's own since.
+	// Readdressed says that addresses in the stopped database were, or are to be,
+	// rewritten, and that the quorum has not confirmed this board's own since.
 	Readdressed bool             `json:"readdressed,omitempty"`
 	Intent      bootstrap.Intent `json:"intent,omitzero"`
 	// Aside is what is being set aside, while the intent says so.
 	Aside *setAsideIntent `json:"set_aside,omitempty"`
+	// Turn is the turn that this board took before it went down.
+	Turn *turnRecord `json:"turn,omitempty"`
+	// Pace is the fleet's, as this board last went by it.
+	Pace bootstrap.Pace `json:"heartbeat_ms,omitempty"`
 	// Yielded are the clusters whose plans are never taken again.
 	Yielded []string `json:"yielded,omitempty"`
 }

@@ -159,10 +159,11 @@ type Peer struct {
 	Keys           Keys      // whether a key was ever written to its cluster
 	PeerURL        string
 	Role           string
-	Healthy        bool // its etcd answers and has a leader
-	Boards, Voters int  // founding terms of its profile
-	Never          bool // its profile says founding: never; it promises nothing
-	Renews         bool // it was asked to start anew and has not yet
+	Healthy        bool   // its etcd answers and has a leader
+	Boards, Voters int    // founding terms of its profile
+	Never          bool   // its profile says founding: never; it promises nothing
+	Mislists       string // the member that its own etcd lists elsewhere than that one's card says
+	Renews         bool   // it was asked to start anew and has not yet
 	Measures       Measures
 	Pace           Pace // the fleet's, if it is the steward; zero else
 }

@@ -26,16 +26,17 @@ type Card struct {
 	Plan      string // digest of the founding plan it knows; "" none
 	PeerURL   string
 	ClientURL string
-	Healthy   bool // its etcd answers and has a leader
-	Seat      Seat // what it last gave as steward
-	Keys      int  // whether its cluster has keys: 0 not known, 1 none were ever written, 2 some
-	Boards    int  // founding terms of its profile: boards
-	Voters    int  // founding terms of its profile: voters
-	Never     bool // its profile says founding: never
-	Renews    bool // it was asked to start anew and has not yet
-	Sync      int  // ms in which 99 of 100 writes were on its disk, rounded up
-	Trip      int  // ms to the slowest of the boards it works with and back, rounded up
-	Pace      int  // etcd's heartbeat in the whole fleet, in ms, if it is the steward
+	Healthy   bool   // its etcd answers and has a leader
+	Seat      Seat   // what it last gave as steward
+	Keys      int    // whether its cluster has keys: 0 not known, 1 none were ever written, 2 some
+	Boards    int    // founding terms of its profile: boards
+	Voters    int    // founding terms of its profile: voters
+	Never     bool   // its profile says founding: never
+	Mislists  string // the member, hex, that its own etcd lists elsewhere than that one's card says; "" none
+	Renews    bool   // it was asked to start anew and has not yet
+	Sync      int    // ms in which 99 of 100 writes were on its disk, rounded up
+	Trip      int    // ms to the slowest of the boards it works with and back, rounded up
+	Pace      int    // etcd's heartbeat in the whole fleet, in ms, if it is the steward
 	Version   string
 }
 
@@ -65,6 +66,7 @@ type wireCard struct {
 	Boards    int    `json:"B,omitempty"`
 	Voters    int    `json:"V,omitempty"`
 	Never     bool   `json:"N,omitempty"`
+	Mislists  string `json:"o,omitempty"`
 	Renews    bool   `json:"R,omitempty"`
 	Sync      int    `json:"f,omitempty"`
 	Trip      int    `json:"i,omitempty"`

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"time"
 
 	"github.com/hashicorp/memberlist"
 	"github.com/rs/zerolog"
@@ -17,6 +18,7 @@ var (
 	_ memberlist.Delegate         = delegate{}
 	_ memberlist.EventDelegate    = delegate{}
 	_ memberlist.ConflictDelegate = delegate{}
+	_ memberlist.PingDelegate     = delegate{}
 )
 
 func (d delegate) NodeMeta(int) []byte {
@@ -49,6 +51,7 @@ func (d delegate) NotifyJoin(n *memberlist.Node) { d.g.seen(n) }
 func (d delegate) NotifyUpdate(n *memberlist.Node) { d.g.seen(n) }
 
 func (d delegate) NotifyLeave(n *memberlist.Node) {
+	d.g.trips.forget(n.Name)
 	if d.g.view.gone(n.Name) {
 		d.g.viewChanged()
 	}
@@ -57,6 +60,14 @@ func (d delegate) NotifyLeave(n *memberlist.Node) {
 func (d delegate) NotifyConflict(existing, other *memberlist.Node) {
 	d.g.bridge.line(zerolog.WarnLevel, fmt.Sprintf("gossip name %q at %s is claimed by %s as well",
 		cut(existing.Name, 80), existing.Address(), other.Address()))
+}
+
+func (d delegate) AckPayload() []byte { return nil }
+
+// NotifyPingComplete is called for each probe that was answered in time: one
+// board a second, each in its turn.
+func (d delegate) NotifyPingComplete(n *memberlist.Node, rtt time.Duration, _ []byte) {
+	d.g.trips.add(n.Name, rtt)
 }
 
 // frameVersion is the first byte of every message of ours.

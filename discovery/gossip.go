@@ -30,6 +30,7 @@ type Gossip struct {
 	view       *view
 	bridge     *logBridge
 	rejections *rejections
+	trips      *trips
 	joiner     *joiner
 	beacons    *beacons
 	known      *known
@@ -62,6 +63,7 @@ func Start(ctx context.Context, c Config) (*Gossip, error) {
 	g := &Gossip{
 		config: c, log: c.Log, card: c.Card, encoded: encoded,
 		view:     newView(c.Card.Board, nodeName(c.Card.Board, self)),
+		trips:    newTrips(),
 		messages: make(chan Message, maxMessages),
 		senders:  make(map[string]netip.AddrPort),
 		changed:  make(chan struct{}, 1),
@@ -107,6 +109,7 @@ func (g *Gossip) memberlistConfig(self netip.AddrPort, t *transport) *memberlist
 	m.Transport = t
 	m.Logger = g.bridge.logger()
 	m.Delegate, m.Events, m.Conflict = delegate{g}, delegate{g}, delegate{g}
+	m.Ping = delegate{g}
 	return m
 }
 
@@ -128,6 +131,20 @@ func (g *Gossip) joinerConfig(self netip.AddrPort) joinerConfig {
 // Peers gives one entry per board, this one left out, sorted by board ID; boards
 // that are known but not alive as well.
 func (g *Gossip) Peers() []Peer { return g.view.peers() }
+
+// Trips gives, by board ID, how long a datagram to a living board and its answer
+// take, for those that answered lately: the median of the last ones, because one
+// that was late tells of a busy moment.
+func (g *Gossip) Trips() map[string]time.Duration {
+	all := map[string]time.Duration{}
+	for _, p := range g.view.peers() {
+		name := nodeName(p.Board, netip.AddrPortFrom(p.Address, uint16(p.Port)))
+		if d, ok := g.trips.of(name); ok && p.Alive {
+			all[p.Board] = d
+		}
+	}
+	return all
+}
 
 // Shadows gives the living entries with our board ID at another address: a twin,
 // or for some seconds our own past address.

@@ -145,6 +145,8 @@ func TestReadHardwareFromATree(t *testing.T) {
 		"no device tree":       {eth0, "mac machine-id"},
 		"machine-id only":      {map[string]string{"etc/machine-id": machineID}, "machine-id"},
 		"machine-id not there": {map[string]string{"etc/machine-id": "uninitialized\n"}, ""},
+		"machine-id empty":     {map[string]string{"etc/machine-id": ""}, ""},
+		"empty, but a card":    {with(map[string]string{"etc/machine-id": "\n"}), "mac"},
 		"nothing":              {nil, ""},
 	} {
 		t.Run(name, func(t *testing.T) {

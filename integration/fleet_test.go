@@ -55,6 +55,7 @@ type profile struct {
 	noMDNS          bool
 	replaceAfter    time.Duration // heal.replace_after; 0: never, unlike the profile's default of 10m
 	archiveKeep     int           // heal.archive_keep; 0: the default
+	autoPace        bool          // heartbeat and election: auto
 }
 
 func (p profile) yaml() []byte {
@@ -73,6 +74,10 @@ func (p profile) yaml() []byte {
 	fmt.Fprintf(&b, "heal:\n  replace_after: %v\n", p.replaceAfter)
 	if p.archiveKeep > 0 {
 		fmt.Fprintf(&b, "  archive_keep: %d\n", p.archiveKeep)
+	}
+	if !p.autoPace {
+		// Else a busy machine's disk decides how long an election takes.
+		b.WriteString("etcd:\n  heartbeat: 100ms\n  election: 1s\n")
 	}
 	return []byte(b.String())
 }

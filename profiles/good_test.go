@@ -271,7 +271,7 @@ func TestNew(t *testing.T) {
 		}
 	}
 	// Its comments promise no more than is done.
-	for key, words := range map[string]string{"heartbeat": "auto: 100ms", "election": "auto: 1s",
+	for key, words := range map[string]string{"heartbeat": "auto: 100ms, 200ms or 500ms", "election": "auto: ten heartbeats",
 		"replace_after": "loses its seat to a standby", "archive_keep": "are kept"} {
 		if comment := commentOn(string(text), key); !strings.Contains(comment, words) {
 			t.Errorf("the comment on %s lacks %q: %q", key, words, comment)

@@ -86,10 +86,10 @@ etcd:
   # How large the database may grow, 16MiB to 8GiB.
   quota: 2GiB
   # Between two signs of life of the leader, 10ms to 10s.
-  # auto: 100ms, as etcd itself has it.
+  # auto: 100ms, 200ms or 500ms, from what the boards' disks and network need.
   heartbeat: auto
   # Silence after which a new leader is elected: 5 heartbeats to 50s.
-  # auto: 1s, as etcd itself has it. Both times are auto, or both are set.
+  # auto: ten heartbeats. Both times are auto, or both are set.
   election: auto
   # Answers as the cluster on every board, whatever its role; "off" for none.
   local_endpoint: 127.0.0.1:2379

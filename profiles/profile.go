@@ -64,8 +64,8 @@ type Etcd struct {
 	ClientPort, PeerPort int
 	TLS                  bool
 	Quota                int64         // bytes, 16 MiB to 8 GiB
-	Heartbeat            time.Duration // whole milliseconds, 10 ms to 10 s; 0: auto, which is etcd's own 100 ms
-	Election             time.Duration // whole milliseconds, 5 heartbeats to 50 s; 0: auto, which is etcd's own 1 s, exactly if Heartbeat is 0
+	Heartbeat            time.Duration // whole milliseconds, 10 ms to 10 s; 0: auto, from what the fleet measures
+	Election             time.Duration // whole milliseconds, 5 heartbeats to 50 s; 0: auto, exactly if Heartbeat is 0
 	// LocalEndpoint is the loopback address that answers as the cluster on every
 	// board. Zero: none.
 	LocalEndpoint netip.AddrPort

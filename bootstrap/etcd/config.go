@@ -32,6 +32,10 @@ type Config struct {
 	Token          string `json:"token,omitempty"`
 	State          string `json:"state,omitempty"`
 
+	// HoldAddresses: the peer URLs in the database are the ones to start with, as
+	// after [Readdress], whatever the log says that the database has taken in.
+	HoldAddresses bool `json:"hold_addresses,omitempty"`
+
 	// WantMember and WantCluster are the IDs, in hexadecimal, that were computed
 	// beforehand; empty means that there is nothing to compare with. A child
 	// whose IDs differ ends with [CodeForeignIDs]: before it writes anything where
@@ -56,8 +60,11 @@ type Config struct {
 	Election  time.Duration `json:"-"`
 
 	// MemoryLimit is the soft limit in bytes of the child's Go heap, see
-	// runtime/debug.SetMemoryLimit; 0 means none.
+	// [LimitMemory]; 0 means none.
 	MemoryLimit int64 `json:"memory_limit,omitempty"`
+	// BoardMemory is how many bytes of memory the board, or the control group, has;
+	// 0 means that it is not known.
+	BoardMemory int64 `json:"board_memory,omitempty"`
 	// LogLevel is the lowest level that the child writes at all: "debug", "info",
 	// "warn", "error". Empty lets [Spawn] choose what its logger would show.
 	LogLevel string `json:"log_level,omitempty"`

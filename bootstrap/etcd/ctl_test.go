@@ -73,8 +73,8 @@ func TestCtl(t *testing.T) {
 func TestConfigJSON(t *testing.T) {
 	c := Config{
 		Name: "n", Dir: "d", PeerURL: "p", ListenPeerURL: "l", ClientURL: "c", InitialCluster: "i", Token: "t", State: "new",
-		WantMember: "1", WantCluster: "2", CA: "ca", Cert: "ce", Key: "k", QuotaBytes: 1,
-		Heartbeat: 250 * time.Millisecond, Election: 2500 * time.Millisecond, MemoryLimit: 2, LogLevel: "warn",
+		HoldAddresses: true, WantMember: "1", WantCluster: "2", CA: "ca", Cert: "ce", Key: "k", QuotaBytes: 1,
+		Heartbeat: 250 * time.Millisecond, Election: 2500 * time.Millisecond, MemoryLimit: 2, BoardMemory: 3, LogLevel: "warn",
 	}
 	for i, v := 0, reflect.ValueOf(c); i < v.NumField(); i++ {
 		if v.Field(i).IsZero() {

@@ -2,6 +2,7 @@ package etcd
 
 import (
 	"fmt"
+	"math"
 	"net/url"
 	"runtime/debug"
 	"time"
@@ -34,12 +35,17 @@ func tuneProcess(c Config) {
 	// The variable must be set before StartEtcd opens the log; etcd has no
 	// setting for it (storage/wal/wal.go).
 	wal.SegmentSizeBytes = segmentBytes
-	// Collect twice as often as Go does by itself: on boards of 512 MB memory is
-	// scarcer than processor time (50 instead of 56 MB resident after 12 000
-	// puts of 1 kB).
-	debug.SetGCPercent(50)
+	debug.SetGCPercent(scaleOf(c.BoardMemory).gcPercent)
 	if c.MemoryLimit > 0 {
-		debug.SetMemoryLimit(c.MemoryLimit)
+		LimitMemory(c.MemoryLimit)
+	}
+}
+
+// LimitMemory sets the soft limit in bytes of this process's Go heap, unless it
+// has one: the owner's GOMEMLIMIT wins.
+func LimitMemory(bytes int64) {
+	if debug.SetMemoryLimit(-1) == math.MaxInt64 {
+		debug.SetMemoryLimit(bytes)
 	}
 }
 
@@ -73,11 +79,8 @@ func settings(c Config, lg *zap.Logger) (*embed.Config, error) {
 	e.PreVote = true
 	e.InitialElectionTickAdvance = true
 
-	// Snapshots free the raft log that etcd keeps in memory: 10 000 entries by
-	// default, a few tens of MB. A member that lags by more than the catch-up
-	// entries gets the whole database instead, so not much lower.
-	e.SnapshotCount = 2000
-	e.SnapshotCatchUpEntries = 500
+	scale := scaleOf(c.BoardMemory)
+	e.SnapshotCount, e.SnapshotCatchUpEntries = scale.snapshotCount, scale.catchUpEntries
 	// Files beyond these are removed. Snapshot files are not read by 3.7.
 	e.MaxSnapFiles = 2
 	e.MaxWalFiles = 3

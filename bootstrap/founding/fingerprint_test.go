@@ -21,10 +21,10 @@ func clone(m *Machine) *Machine {
 
 // machineFields and proposalFields are all fields that clone and fingerprint
 // know; TestFingerprintIsComplete fails when one is added.
-const machineFields, proposalFields = "terms self token refuse record seen proposal reject", "ballot boards promises plan accepts"
+const machineFields, proposalFields = "terms self token refuse record seen proposal heartbeat reject", "ballot boards promises plan accepts"
 
-// fingerprint is equal for machines that behave alike. Left out are the terms
-// and self, which a board keeps, and the last reject, which is for people.
+// fingerprint is equal for machines that behave alike. Left out are the terms,
+// self and the heartbeat, which a board keeps here, and the last reject, which is for people.
 func fingerprint(m *Machine) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%q %d %s", m.refuse, max(m.seen, m.record.Promised.Counter), encode(m.record))

@@ -29,6 +29,8 @@ type Machine struct {
 	// seen is the highest counter met in any message of this founding.
 	seen     uint64
 	proposal *proposal
+	// heartbeat is for a new plan.
+	heartbeat int
 	// reject is the last reason why a proposal of this board did not advance.
 	reject Reject
 }
@@ -85,6 +87,10 @@ func New(c Config) (*Machine, error) {
 func (m *Machine) SetSelf(f Founder) {
 	m.self.Name, m.self.PeerURL = f.Name, f.PeerURL
 }
+
+// SetHeartbeat sets the heartbeat that a new plan of this board would name, in
+// milliseconds; 0 is etcd's own. A plan that another board accepted keeps its own.
+func (m *Machine) SetHeartbeat(ms int) { m.heartbeat = ms }
 
 // Refuse makes this board promise, accept and propose nothing, and say why in a
 // reject, until it is called with "". A plan that was chosen is still learned

@@ -32,7 +32,13 @@ type Plan struct {
 	Generation uint64    `json:"generation"`
 	Token      string    `json:"token"`
 	Founders   []Founder `json:"founders"`
+	// Heartbeat is that of etcd in milliseconds, of which ten are the election
+	// timeout; at most maxHeartbeat. 0 is etcd's own, and not part of the digest.
+	Heartbeat int `json:"heartbeat_ms,omitempty"`
 }
+
+// maxHeartbeat is the slowest that etcd takes: an election timeout of 50 s.
+const maxHeartbeat = 5000
 
 // InitialCluster is the value for etcd's initial-cluster: name=url,name=url in
 // the order of the peer URLs.
@@ -118,6 +124,9 @@ func (p Plan) Digest() string {
 		field(f.Name)
 		field(f.PeerURL)
 	}
+	if p.Heartbeat != 0 {
+		field(strconv.Itoa(p.Heartbeat))
+	}
 	sum := sha256.Sum256(b)
 	return hex.EncodeToString(sum[:8])
 }
@@ -125,7 +134,7 @@ func (p Plan) Digest() string {
 // Equal tells whether p and q are the same plan.
 func (p Plan) Equal(q Plan) bool {
 	return p.Cluster == q.Cluster && p.Generation == q.Generation && p.Token == q.Token &&
-		slices.Equal(p.Founders, q.Founders)
+		p.Heartbeat == q.Heartbeat && slices.Equal(p.Founders, q.Founders)
 }
 
 // Validate tells why p cannot be a plan under the terms t: another cluster or
@@ -149,6 +158,9 @@ func (p Plan) validateFor(t Terms) error {
 	}
 	if p.Token == "" {
 		return fmt.Errorf("plan for %s: no token", p.Cluster)
+	}
+	if p.Heartbeat < 0 || p.Heartbeat > maxHeartbeat {
+		return fmt.Errorf("plan for %s: a heartbeat of %d ms, want 0 to %d", p.Cluster, p.Heartbeat, maxHeartbeat)
 	}
 	if len(p.Founders) == 0 {
 		return fmt.Errorf("plan for %s: no founders", p.Cluster)

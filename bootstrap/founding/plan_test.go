@@ -109,6 +109,7 @@ func TestPlanDigest(t *testing.T) {
 		"token":      func(p *Plan) { p.Token += "x" },
 		"life":       func(p *Plan) { p.Founders[1].Life = "l" },
 		"shift":      func(p *Plan) { p.Founders[1].Board, p.Founders[1].Life = "b211l", "211" },
+		"heartbeat":  func(p *Plan) { p.Heartbeat = 200 },
 		"fewer":      func(p *Plan) { p.Founders = p.Founders[:2] },
 	} {
 		q := testPlan()
@@ -116,6 +117,34 @@ func TestPlanDigest(t *testing.T) {
 		if q.Digest() == p.Digest() || q.Equal(p) {
 			t.Errorf("%s: another plan with the same digest or equal", name)
 		}
+	}
+}
+
+// A plan that names no heartbeat is what it was before there was one: boards that
+// know the field and boards that do not agree on its digest and its text.
+func TestPlanWithoutHeartbeat(t *testing.T) {
+	p := testPlan()
+	if got, want := p.Digest(), "c2d473bc49ed03e5"; got != want {
+		t.Errorf("digest %s, want %s", got, want)
+	}
+	if text := encode(p); strings.Contains(text, "heartbeat") {
+		t.Errorf("written as %s", text)
+	}
+}
+
+// TestNewPlanNamesHeartbeat founds a fleet of one.
+func TestNewPlanNamesHeartbeat(t *testing.T) {
+	m, err := New(Config{Terms: Terms{Cluster: "lab", Generation: 1, Boards: 1, Voters: 1},
+		Self: Founder{Board: "b1", Life: "l1", Name: "one", PeerURL: "https://10.0.0.1:2380"}, Token: func() string { return "t" }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	m.SetHeartbeat(200)
+	for queue := m.Propose(nil).Messages; len(queue) > 0; queue = queue[1:] {
+		queue = append(queue, m.Step(queue[0]).Messages...)
+	}
+	if p := m.Chosen(); p == nil || p.Heartbeat != 200 {
+		t.Errorf("chosen %+v, want a heartbeat of 200 ms", p)
 	}
 }
 
@@ -131,6 +160,8 @@ func TestPlanValidate(t *testing.T) {
 		{"want cluster", func(p *Plan) { p.Cluster = "other" }},
 		{"want cluster", func(p *Plan) { p.Generation = 2 }},
 		{"no token", func(p *Plan) { p.Token = "" }},
+		{"heartbeat of -1 ms", func(p *Plan) { p.Heartbeat = -1 }},
+		{"heartbeat of 5001 ms", func(p *Plan) { p.Heartbeat = 5001 }},
 		{"no founders", func(p *Plan) { p.Founders = nil }},
 		{"2 founders, want 3", func(p *Plan) { p.Founders = p.Founders[:2] }},
 		{"board b170 is named twice", func(p *Plan) { p.Founders[2].Board = "b170" }},
