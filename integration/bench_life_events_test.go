@@ -60,6 +60,20 @@ func (l *lifeLab) allMove() figures {
 	return figures{gap: w.gapFrom(event, end), never: true}
 }
 
+func (l *lifeLab) restarts(choose part) figures {
+	l.t.Helper()
+	c := l.found(3, l.pick(1, 2, 3))
+	b := choose(c)
+	w := l.pulse(without(c.voters, b)...)
+	event := time.Now()
+	// Before it is watched: until it goes down the cluster is whole.
+	if err := l.way.restart(l.t.Context(), b); err != nil {
+		l.t.Fatalf("%s: %v", l.way.name(), err)
+	}
+	whole := l.mend(c.voters, func(context.Context) error { return nil })
+	return l.finish(w, event, whole)
+}
+
 func (l *lifeLab) losesPower(choose part) figures {
 	l.t.Helper()
 	c := l.found(3, l.pick(1, 2, 3))

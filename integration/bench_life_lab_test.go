@@ -23,6 +23,8 @@ type way interface {
 	identity() *tls.Config
 	// moved does what has to be done after boards have moved.
 	moved(ctx context.Context, c cast, on ...*boards.Board) error
+	// restart ends what runs on a board in order, as an upgrade does, and starts it again.
+	restart(ctx context.Context, b *boards.Board) error
 	// due waits until the seat of a voter that is dead may be taken, and returns since when.
 	due(ctx context.Context, c cast, dead *boards.Board) (time.Time, error)
 	// replace gives the dead voter's seat to the standby.

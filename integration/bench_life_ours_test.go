@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -58,6 +59,13 @@ func (o *ours) identity() *tls.Config {
 }
 
 func (o *ours) moved(context.Context, cast, ...*boards.Board) error { return nil }
+
+func (o *ours) restart(ctx context.Context, b *boards.Board) error {
+	if _, stderr, code := b.Exec(ctx, "agent", "service", "restart"); code != 0 {
+		return fmt.Errorf("restart board %d: exit %d: %s", b.Index, code, strings.TrimSpace(stderr))
+	}
+	return nil
+}
 
 // due takes the steward's word for it that the voter is unseen, and counts from before the question to which that was
 // the first such answer: the error makes what is measured longer, by no more than one question takes.

@@ -24,7 +24,8 @@ const defaultLifeRounds = 3
 // before, through the members that are not the ones concerned (through all of them, at their new addresses, where all
 // moved). Whole is when a put was accepted through every voter there has to be, each asked by itself, and the member
 // list shows exactly these, where they are now. A replaced voter is counted from when its seat is due: at the end of
-// replace_after for the one, at once for the script.
+// replace_after for the one, at once for the script. A restart is the one that the owner asks for: the agent waits for
+// its turn, the script does not.
 //
 // The ratios are printed and not judged: on a busy machine they say nothing. An acknowledged write that is missing at
 // the end of a round fails the benchmark.
@@ -62,6 +63,8 @@ var lifeEvents = [...]lifeEvent{
 	{name: "a follower moves", play: func(l *lifeLab) figures { return l.moves(follower) }},
 	{name: "the leader moves", play: func(l *lifeLab) figures { return l.moves(leader) }},
 	{name: "all voters move", play: (*lifeLab).allMove, never: true},
+	{name: "a follower restarts", play: func(l *lifeLab) figures { return l.restarts(follower) }},
+	{name: "the leader restarts", play: func(l *lifeLab) figures { return l.restarts(leader) }},
 	{name: "a follower loses power", play: func(l *lifeLab) figures { return l.losesPower(follower) }},
 	{name: "the leader loses power", play: func(l *lifeLab) figures { return l.losesPower(leader) }},
 	{name: "a dead voter is replaced", play: (*lifeLab).replaced},
