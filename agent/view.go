@@ -140,6 +140,11 @@ func (v *view) boardOf(m etcd.Member) *string {
 func (v *view) access() Access {
 	t := v.target
 	a := Access{CA: t.files.CA, Cert: t.files.Cert, Key: t.files.Key}
+	if v.profile == nil || v.profile.Etcd.TLS && t.files.CA == "" {
+		// Whoever evaluates this keeps it: no address is better than one without
+		// the certificates that it needs.
+		return Access{Endpoints: []string{}}
+	}
 	urls := map[string]bool{}
 	for _, u := range t.endpoints {
 		urls[u] = true

@@ -105,7 +105,7 @@ func agree(s State, able []Peer) Action {
 		// Another board's proposal is under way: outbidding it would only end it.
 		turn = later(turn, s.Bound.Add(again))
 	}
-	a := Action{Do: Wait, Why: FoundAgreeing, Say: fmt.Sprintf("%d boards here, enough to found; they agree on a plan", len(able)+1), WaitsFor: []string{"plan"}}
+	a := Action{Do: Wait, Why: FoundAgreeing, Say: count(len(able)+1, "board") + " here, enough to found; the plan is agreed on", WaitsFor: []string{"plan"}}
 	if s.Founding.Proposing {
 		a.Say = fmt.Sprintf("%d boards here; %d promised and %d accepted this board's plan, %d are needed", len(able)+1, s.Founding.Promises, s.Founding.Accepts, s.Want.terms().Quorum())
 	}

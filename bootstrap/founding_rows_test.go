@@ -34,7 +34,7 @@ func foundingRows() []row {
 			s.Peers = []Peer{peer("b", 2), peer("c", 3)}
 			s.Settled = t0.Add(-settle)
 		}, Propose, "3 boards here"},
-		{"found/agreeing not the lowest", empty, func(s *State) { enough(s); s.Self.ID = "z" }, Wait, "they agree on a plan"},
+		{"found/agreeing not the lowest", empty, func(s *State) { enough(s); s.Self.ID = "z" }, Wait, "4 boards here, enough to found; the plan is agreed on"},
 		{"found/agreeing two are lower", empty, func(s *State) { enough(s); s.Self.ID = "cc"; s.Settled = t0.Add(-2*stagger + 1) }, Wait, ""},
 		{"found/agreeing its turn", empty, func(s *State) { enough(s); s.Self.ID = "cc"; s.Settled = t0.Add(-2 * stagger) }, Propose, ""},
 		{"found/agreeing backs off", empty, func(s *State) { enough(s); s.Proposed = t0.Add(-time.Second) }, Wait, ""},

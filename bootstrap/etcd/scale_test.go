@@ -2,7 +2,10 @@ package etcd
 
 import (
 	"math"
+	"os"
 	"runtime/debug"
+	"strconv"
+	"strings"
 	"testing"
 
 	"go.uber.org/zap"
@@ -44,5 +47,28 @@ func TestLimitMemoryLeavesTheOwners(t *testing.T) {
 	LimitMemory(1 << 39)
 	if got := debug.SetMemoryLimit(-1); got != 1<<40 {
 		t.Errorf("a limit that is there was changed to %d", got)
+	}
+}
+
+// TestChildDiesFirst: where memory runs out the kernel takes etcd, not its agent.
+func TestChildDiesFirst(t *testing.T) {
+	m := members(t, 1, TLSFiles{})[0]
+	m.InitialCluster = m.Name + "=" + m.PeerURL
+	ch := spawn(t, m)
+	next(t, ch, EventStarted)
+	score := func(pid string) int {
+		text, err := os.ReadFile("/proc/" + pid + "/oom_score_adj")
+		if err != nil {
+			t.Fatal(err)
+		}
+		n, err := strconv.Atoi(strings.TrimSpace(string(text)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return n
+	}
+	agent := score("self")
+	if etcd := score(strconv.Itoa(ch.cmd.Process.Pid)); etcd <= agent && agent < 1000 {
+		t.Errorf("etcd's score is %d, its agent's %d", etcd, agent)
 	}
 }

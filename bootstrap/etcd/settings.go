@@ -4,7 +4,10 @@ import (
 	"fmt"
 	"math"
 	"net/url"
+	"os"
 	"runtime/debug"
+	"strconv"
+	"strings"
 	"time"
 
 	"go.etcd.io/etcd/client/pkg/v3/transport"
@@ -38,6 +41,21 @@ func tuneProcess(c Config) {
 	debug.SetGCPercent(scaleOf(c.BoardMemory).gcPercent)
 	if c.MemoryLimit > 0 {
 		LimitMemory(c.MemoryLimit)
+	}
+	dieFirst()
+}
+
+// dieFirst makes the kernel choose etcd rather than its agent where memory runs
+// out: the agent starts it again, and nobody but systemd starts the agent. It may
+// be denied, and is no more than a preference.
+func dieFirst() {
+	const file = "/proc/self/oom_score_adj"
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return
+	}
+	if adj, err := strconv.Atoi(strings.TrimSpace(string(text))); err == nil {
+		_ = os.WriteFile(file, []byte(strconv.Itoa(min(adj+100, 1000))), 0)
 	}
 }
 
