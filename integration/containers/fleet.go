@@ -37,9 +37,15 @@ type Image string
 // SIGTERM.
 func New(t testing.TB, n int, image Image) *Fleet {
 	t.Helper()
+	return newOver(t, n, plain(), image)
+}
+
+// newOver is New over another Debian, which the image must have been made over too.
+func newOver(t testing.TB, n int, d debian, image Image) *Fleet {
+	t.Helper()
 	boards.Require(t, Needed())
 	lab := boards.New(t, n, boards.Unpowered())
-	base, err := rootfs(t.Context())
+	base, err := rootfs(t.Context(), d)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -22,16 +22,25 @@ const (
 	rootfsLimit = 10 * time.Minute
 )
 
-// included is what the boards have beyond Debian's essential packages and apt. Another list is another root file
+// included is what all boards have beyond Debian's essential packages and apt. Another list is another root file
 // system: change the name of it too.
 var included = [...]string{"systemd", "systemd-sysv", "dbus", "iproute2", "procps"}
 
-// rootfs returns the root file system that all boards lie over, and makes it if this machine has none.
-func rootfs(ctx context.Context) (string, error) {
+// debian is a root file system that boards lie over: what all boards have, and more.
+type debian struct {
+	name string // of its directory; another list of packages wants another name
+	more []string
+}
+
+// plain is what boards need to boot and to take the package.
+func plain() debian { return debian{name: suite + "-1"} }
+
+// rootfs returns the directory of a root file system, and makes it if this machine has none.
+func rootfs(ctx context.Context, d debian) (string, error) {
 	if err := os.MkdirAll(cacheDir, 0o755); err != nil {
 		return "", err
 	}
-	dir := filepath.Join(cacheDir, "rootfs-"+suite+"-1")
+	dir := filepath.Join(cacheDir, "rootfs-"+d.name)
 	// Two test processes may come at once. The kernel lets go of the lock when its holder dies.
 	lock, err := os.OpenFile(dir+".lock", os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
@@ -45,17 +54,17 @@ func rootfs(ctx context.Context) (string, error) {
 		return dir, nil
 	}
 	unfinished := dir + ".unfinished"
-	if err := errors.Join(os.RemoveAll(unfinished), debootstrap(ctx, unfinished)); err != nil {
+	if err := errors.Join(os.RemoveAll(unfinished), debootstrap(ctx, unfinished, d.more)); err != nil {
 		return "", errors.Join(fmt.Errorf("root file system: %w", err), os.RemoveAll(unfinished))
 	}
 	return dir, os.Rename(unfinished, dir)
 }
 
-func debootstrap(ctx context.Context, dir string) error {
+func debootstrap(ctx context.Context, dir string, more []string) error {
 	ctx, cancel := context.WithTimeout(ctx, rootfsLimit)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, "mmdebstrap", "--quiet", "--variant=apt", "--mode=root",
-		"--include="+strings.Join(included[:], ","),
+		"--include="+strings.Join(append(included[:], more...), ","),
 		// Each board has names of its own. Sources would make apt look for a network that is not there.
 		"--customize-hook=rm -f \"$1/etc/hostname\" \"$1/etc/resolv.conf\" \"$1/etc/apt/sources.list\"",
 		"--customize-hook=: >\"$1/etc/machine-id\"", "--customize-hook=mkdir -p \"$1/boot/firmware\" \"$1/var/log/journal\"",

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 )
 
 // status is as much of `agent status -o json` as these tests look at, as an outside program would declare it.
@@ -18,6 +19,8 @@ type status struct {
 		State   string `json:"state"`
 		Why     string `json:"why"`
 		Version string `json:"version"`
+		// AgentSince is when the agent that answers was started.
+		AgentSince time.Time `json:"agent_since"`
 	} `json:"board"`
 	Fleet *struct {
 		Cluster string `json:"cluster"`
