@@ -145,8 +145,8 @@ func newAgent(c Config, s *store) (*Agent, error) {
 		return nil, fmt.Errorf("identity of this board: %w", err)
 	}
 	a.board.Seq++
-	if a.board.Intent.Do == bootstrap.IntentLeft {
-		// Started anew: the board is wanted again.
+	if c.Profile != "" && a.board.Intent.Do == bootstrap.IntentLeft {
+		// Its owner joins it again. A start alone, as after an upgrade, says nothing.
 		a.board.Intent = bootstrap.Intent{}
 	}
 	if err := s.write("board.json", a.board); err != nil {
@@ -203,8 +203,8 @@ func (a *Agent) shutdown() error {
 	var errs []error
 	errs = append(errs, a.notify.Stopping())
 	errs = append(errs, a.runner.stop())
-	a.operator.workers.Wait()
-	a.cleaner.workers.Wait()
+	a.operator.end()
+	a.cleaner.end()
 	if a.fleet != nil {
 		errs = append(errs, a.fleet.close())
 	}

@@ -69,6 +69,10 @@ func (c *Client) Yield(ctx context.Context) error { return c.post(ctx, bootstrap
 // Status.
 func (c *Client) Restart(ctx context.Context) error { return c.post(ctx, bootstrap.OrderRestart) }
 
+// Join lets a board that has left take part again; on any other it does nothing.
+// Errors as with Status.
+func (c *Client) Join(ctx context.Context) error { return c.post(ctx, bootstrap.OrderJoin) }
+
 func (c *Client) post(ctx context.Context, what bootstrap.Order) error {
 	resp, err := c.do(ctx, http.MethodPost, "/v1/"+string(what))
 	if err != nil {

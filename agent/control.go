@@ -64,7 +64,7 @@ func (a *Agent) serve(ctx context.Context, l net.Listener) {
 	answer("/v1/status", func(ctx context.Context, v *view) any { return a.status(ctx, v) })
 	answer("/v1/explain", func(_ context.Context, v *view) any { return v.explain() })
 	answer("/v1/access", func(_ context.Context, v *view) any { return v.access() })
-	for _, what := range []bootstrap.Order{bootstrap.OrderLeave, bootstrap.OrderYield, bootstrap.OrderRestart} {
+	for _, what := range []bootstrap.Order{bootstrap.OrderLeave, bootstrap.OrderYield, bootstrap.OrderRestart, bootstrap.OrderJoin} {
 		mux.HandleFunc("POST /v1/"+string(what), func(w http.ResponseWriter, r *http.Request) {
 			refusal, err := a.give(r.Context(), what)
 			switch {

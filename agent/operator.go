@@ -30,6 +30,7 @@ type operator struct {
 	lastAt   time.Time
 	failedAt time.Time
 	results  chan outcome
+	cancel   context.CancelFunc // of what is under way
 	workers  sync.WaitGroup
 }
 
@@ -60,7 +61,13 @@ type outcome struct {
 	err    error
 }
 
-func newOperator() *operator { return &operator{results: make(chan outcome, 1)} }
+func newOperator() *operator { return &operator{results: make(chan outcome, 1), cancel: func() {}} }
+
+// end waits for what is under way, and does not let it take its time.
+func (o *operator) end() {
+	o.cancel()
+	o.workers.Wait()
+}
 
 // begin starts work unless some is under way already: what is decided is decided
 // again as long as it is needed.
@@ -69,8 +76,9 @@ func (o *operator) begin(ctx context.Context, work func(context.Context) outcome
 		return
 	}
 	o.busy = true
+	ctx, o.cancel = context.WithTimeout(ctx, operationLimit)
+	cancel := o.cancel
 	o.workers.Go(func() {
-		ctx, cancel := context.WithTimeout(ctx, operationLimit)
 		defer cancel()
 		o.results <- work(ctx)
 	})

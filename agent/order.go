@@ -37,7 +37,9 @@ func (a *Agent) take(o order) {
 	why := ""
 	switch {
 	case o.what == bootstrap.OrderRestart:
-		a.askAnew(time.Now(), "its service is to be restarted")
+		a.askAnew(time.Now(), a.reasonToRestart())
+	case o.what == bootstrap.OrderJoin:
+		why = a.takePart()
 	case a.fleet == nil:
 		why = "this board has no profile, and is of no fleet"
 	case o.what == bootstrap.OrderLeave:
@@ -45,11 +47,25 @@ func (a *Agent) take(o order) {
 	case o.what == bootstrap.OrderYield:
 		why = bootstrap.YieldRefusal(a.state)
 	}
-	if why == "" && o.what != bootstrap.OrderRestart {
+	if why == "" && o.what != bootstrap.OrderRestart && o.what != bootstrap.OrderJoin {
 		a.order, a.orderedAt = o.what, time.Now()
 		a.log.Warn().Str("order", string(o.what)).Msg("an order was taken")
 	}
 	o.answer <- why
+}
+
+// takePart lets a board that has left take a seat again.
+func (a *Agent) takePart() (why string) {
+	if a.board.Intent.Do != bootstrap.IntentLeft {
+		return ""
+	}
+	next := a.board
+	next.Intent = bootstrap.Intent{}
+	if err := a.keepRecord(next); err != nil {
+		return err.Error()
+	}
+	a.log.Info().Msg("this board takes part again")
+	return ""
 }
 
 // present is the order as long as it is fresh.

@@ -65,6 +65,10 @@ func TestEmptyBoardLeavesUntilItIsStartedAnew(t *testing.T) {
 		t.Errorf("with no agent: %v", err)
 	}
 	again := power(t, dir, "one", at[0], "")
+	again.status(t, "still out: a start says nothing", inState("leave"))
+	if err := again.client.Join(t.Context()); err != nil {
+		t.Fatal(err)
+	}
 	again.status(t, "back among the waiting", inState("found/waiting"))
 }
 

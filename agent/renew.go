@@ -39,6 +39,15 @@ func (a *Agent) askAnew(now time.Time, why string) {
 	}
 }
 
+// reasonToRestart is what the owner reads: after an upgrade the kernel says that
+// the file of this program is gone (proc_pid_exe(5)).
+func (a *Agent) reasonToRestart() string {
+	if file, err := os.Readlink("/proc/self/exe"); err == nil && strings.HasSuffix(file, " (deleted)") {
+		return fmt.Sprintf("another version is installed than the one that runs, %s", a.config.Version)
+	}
+	return "its service is to be restarted"
+}
+
 // goDown is the same for a board that ends whatever comes, within Patience. over
 // says that there is nothing to wait for.
 func (a *Agent) goDown(now time.Time) (over bool) {

@@ -267,18 +267,6 @@ type Member struct {
 	Started  bool
 }
 
-// Order is what an operator asked for, once. The zero value is none.
-type Order string
-
-// OrderLeave gives up this board's seat in order. OrderYield gives up the data
-// of a board that holds, which is set aside: the owner has decided.
-const (
-	OrderLeave Order = "leave"
-	OrderYield Order = "yield"
-	// OrderRestart is kept as a Renewal.
-	OrderRestart Order = "restart"
-)
-
 // fresh is how old a linearizable read may be to count as what the quorum
 // says now. Standbys read every few seconds.
 const fresh = 15 * time.Second

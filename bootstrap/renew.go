@@ -44,14 +44,17 @@ func (t Turn) held(now time.Time) bool { return now.Before(t.Until) }
 // inTurn puts an agent that was asked to start anew into its turn, where the
 // decision has nothing to do meanwhile. What does not vote goes at once.
 func inTurn(s State, a Action) Action {
-	if a.Do != Wait && a.Do != Hold {
-		return a
+	if s.Renewal.Down && s.Etcd.Proc != ProcRunning && s.Etcd.Proc != ProcStarting {
+		return Action{Do: Renew, Why: RestartAsked, Say: asked + s.Renewal.Why}
 	}
 	s.Renewal = Wish(s)
+	if a.Do != Wait && a.Do != Hold {
+		return alsoAsked(s, a)
+	}
 	if s.Renewal.Since.IsZero() {
 		return giveTurnBack(s, a)
 	}
-	last, say := Renew, "this board was asked to start anew: "+s.Renewal.Why
+	last, say := Renew, asked+s.Renewal.Why
 	switch {
 	case s.Renewal.Etcd && !inPeace(s, a):
 		return a
@@ -60,12 +63,12 @@ func inTurn(s State, a Action) Action {
 	}
 	switch {
 	case s.Etcd.Proc == ProcStarting && !s.Renewal.Down:
-		return a
+		return alsoAsked(s, a)
 	case s.Etcd.Proc != ProcRunning || s.Etcd.Learner:
 		return Action{Do: Renew, Why: RestartAsked, Say: say}
 	case !inOrder(s) && !s.Renewal.Down:
-		// What is wrong with it is what its owner has to see.
-		return a
+		// What is wrong with it is what its owner has to see first.
+		return alsoAsked(s, a)
 	}
 	why := RenewRefusal(s)
 	if s.Renewal.Down && (!inOrder(s) || s.Etcd.Quorum != QuorumHeld || !s.Cluster.known(s.Now)) {
@@ -73,19 +76,11 @@ func inTurn(s State, a Action) Action {
 		return Action{Do: Renew, Why: RestartAsked, Say: say}
 	}
 	if why != "" {
-		act := Action{Do: Wait, Why: RestartAsked, Say: say + "; it waits, because " + why, WaitsFor: []string{"cluster"}, Again: tend}
-		if s.Now.Sub(s.Renewal.Since) >= renewPatience && !s.Renewal.Etcd {
-			act.Do = Hold
-		}
-		act.Hint = "it goes on by itself; `agent service restart --now` does not wait"
-		if s.Renewal.Etcd {
-			act.Hint = "it goes on by itself; until then the cluster works as it is"
-		}
-		return act
+		return waitInTurn(s, say+"; it waits, because "+why, tend)
 	}
 	if !s.Turn.held(s.Now) && s.Cluster.voters() > 1 {
 		if s.Now.Sub(s.Turn.Denied) < askAgain {
-			return Action{Do: Wait, Why: RestartAsked, Say: say + "; another board has its turn", WaitsFor: []string{"cluster"}, Again: askAgain}
+			return waitInTurn(s, say+"; another board has its turn", askAgain)
 		}
 		return Action{Do: TakeTurn, Why: RestartAsked, Say: say + "; it asks for its turn", Members: s.Cluster.Members, Again: tend}
 	}
@@ -95,6 +90,30 @@ func inTurn(s State, a Action) Action {
 		}
 	}
 	return Action{Do: last, Why: RestartAsked, Say: say}
+}
+
+// asked begins what an owner reads.
+const asked = "this board was asked to start anew: "
+
+// alsoAsked adds the wish to an action that comes first.
+func alsoAsked(s State, a Action) Action {
+	if !s.Renewal.Since.IsZero() && !s.Renewal.Etcd {
+		a.Say += "; it was also asked to start anew"
+	}
+	return a
+}
+
+// waitInTurn waits, and after long says that this needs a person.
+func waitInTurn(s State, say string, again time.Duration) Action {
+	a := Action{Do: Wait, Why: RestartAsked, Say: say, WaitsFor: []string{"cluster"}, Again: again,
+		Hint: "it goes on by itself; `agent service restart --now` does not wait"}
+	switch {
+	case s.Renewal.Etcd:
+		a.Hint = "it goes on by itself; until then the cluster works as it is"
+	case s.Now.Sub(s.Renewal.Since) >= renewPatience:
+		a.Do = Hold
+	}
+	return a
 }
 
 // inPeace says that nothing is the matter here but the pace of etcd: it runs at

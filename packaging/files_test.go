@@ -16,6 +16,8 @@ import (
 	"time"
 )
 
+const needrestartFile = "/etc/needrestart/conf.d/muster.conf"
+
 // member is one file of a package.
 type member struct {
 	tar.Header
@@ -53,7 +55,7 @@ func testFiles(t *testing.T, deb string) {
 		"/usr/share/man/man8/agent.8.gz", "/usr/share/man/man8/agent-join.8.gz", "/usr/share/bash-completion/completions/agent",
 		"/usr/share/zsh/vendor-completions/_agent", "/usr/share/fish/vendor_completions.d/agent.fish",
 		"/usr/share/doc/muster/examples/profile.yaml", "/usr/share/doc/muster/examples/52muster", "/usr/share/doc/muster/copyright",
-		"/usr/share/doc/muster/changelog.gz", "/usr/share/lintian/overrides/muster",
+		needrestartFile, "/usr/share/doc/muster/changelog.gz", "/usr/share/lintian/overrides/muster",
 	}
 	files := members(t, deb, "fsys-tarfile")
 	for _, name := range want {
@@ -100,8 +102,9 @@ func testControl(t *testing.T, arch, deb string) {
 	if experimental := strings.Contains(control, "experimental"); experimental != (arch == "armhf") {
 		t.Errorf("says that it is experimental: %t", experimental)
 	}
-	if _, ok := files["/conffiles"]; ok {
-		t.Error("the package has conffiles: an unattended upgrade could stop at a question")
+	// Each further one is a file about which an unattended upgrade could stop at a question.
+	if got := string(files["/conffiles"].text); got != needrestartFile+"\n" {
+		t.Errorf("the conffiles are %q, want %s", got, needrestartFile)
 	}
 	for _, script := range []string{"postinst", "prerm", "postrm"} {
 		f, ok := files["/"+script]

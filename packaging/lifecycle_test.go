@@ -59,6 +59,7 @@ func testLifecycle(t *testing.T, deb string) {
 	dpkg("-i", old)
 	expect("install", link, true)
 	expect("install", filepath.Dir(profile), true)
+	expect("install", filepath.Join(root, needrestartFile), true)
 	if !strings.Contains(read(t, filepath.Join(root, "etc/passwd")), "\n_muster:") {
 		t.Error("there is no user _muster")
 	}
@@ -83,6 +84,7 @@ func testLifecycle(t *testing.T, deb string) {
 
 	dpkg("-P", "muster")
 	expect("purge", filepath.Dir(profile), false)
+	expect("purge", filepath.Join(root, needrestartFile), false)
 	expect("purge", filepath.Dir(data), false)
 	if !strings.Contains(read(t, filepath.Join(root, "etc/passwd")), "\n_muster:") {
 		t.Error("purge removed the user: its uid may be given to somebody else")

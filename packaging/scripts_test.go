@@ -91,7 +91,7 @@ func TestMaintainerScripts(t *testing.T) {
 			asked + "deb-systemd-invoke restart muster.service\n", ""},
 		"upgrade of one that is starting": {host{running: true, state: "activating", exits: map[string]int{"agent": 3}}, "postinst", upgrade,
 			asked + "deb-systemd-invoke restart muster.service\n", ""},
-		"upgrade, the request fails": {host{running: true, state: "active", exits: map[string]int{"agent": 1}}, "postinst", upgrade, asked, "later: agent service restart"},
+		"upgrade, the request fails": {host{running: true, state: "active", exits: map[string]int{"agent": 1}}, "postinst", upgrade, asked, "or when systemd finds it hung; to ask again: agent service restart"},
 		"upgrade of a stopped one":   {host{running: true, state: "inactive"}, "postinst", upgrade, reloaded + "deb-systemd-invoke start muster.service\n", ""},
 		"upgrade of a failed one":    {host{running: true, state: "failed"}, "postinst", upgrade, reloaded + "deb-systemd-invoke start muster.service\n", ""},
 		"upgrade under a policy": {host{running: true, state: "active", policy: true, exits: map[string]int{"policy-rc.d": 101}}, "postinst", upgrade,
@@ -137,6 +137,21 @@ func TestScriptsParse(t *testing.T) {
 	}
 	for _, script := range append(scripts, "postinst", "prerm", "postrm") {
 		run(t, nil, "dash", "-n", script)
+	}
+}
+
+// needrestart evaluates the file as Perl and looks for a pattern that fits a unit.
+func TestNeedrestartLeavesTheAgentAlone(t *testing.T) {
+	need(t, "perl")
+	const program = `use strict; our %nrconf = (override_rc => {qr(^dbus) => 0});
+eval do { local(@ARGV, $/) = "needrestart.conf"; <> };
+die $@ if $@;
+while (my ($pattern, $restart) = each %{$nrconf{override_rc}}) {
+	for my $unit (@ARGV) { print "$unit=$restart\n" if $unit =~ /$pattern/; }
+}`
+	got := run(t, nil, "perl", "-e", program, "muster.service", "muster-profile.service", "mustersservice", "my-muster.service")
+	if got != "muster.service=0\n" {
+		t.Errorf("needrestart would go by %q", got)
 	}
 }
 

@@ -110,8 +110,10 @@ func take(ctx context.Context, name string) error {
 			return err
 		}
 	}
-	if err := drop(ownPath(name) + aside); err != nil {
-		return err
+	for _, end := range []string{aside, beside, aside + beside} {
+		if err := drop(ownPath(name) + end); err != nil {
+			return err
+		}
 	}
 	// A failed service would be listed for ever.
 	if state, err := show(ctx, name, "ActiveState"); err != nil || state != "failed" {
@@ -121,7 +123,8 @@ func take(ctx context.Context, name string) error {
 	return err
 }
 
-// put makes the unit file have the text, and systemd know it.
+// put makes the unit file have the text, and systemd know it. When it returns, a
+// power cut takes nothing of that back.
 func put(ctx context.Context, name, bin, text string) (wrote bool, err error) {
 	h, err := handle(name, bin, text)
 	if err != nil {
@@ -129,47 +132,68 @@ func put(ctx context.Context, name, bin, text string) (wrote bool, err error) {
 	}
 	path := ownPath(name)
 	old, err := os.ReadFile(path)
-	if err == nil && string(old) == text {
-		return false, nil
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		err = create(ctx, h.Install, name, text)
+	case err == nil && string(old) == text:
+		// The call that wrote it may have been cut off before it was on the disk.
+		return false, errors.Join(flush(path), flush(ownDir))
+	case err == nil:
+		err = renew(ctx, name, string(old), text)
 	}
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return false, err
-	}
-	// kardianos/service takes any file there for an installation, also an empty
-	// one that it left itself.
-	if err == nil {
-		if err := os.Rename(path, path+aside); err != nil {
-			return false, err
-		}
-	}
-	if err := write(ctx, h.Install, name, text); err != nil {
-		undo := drop(path)
-		if old != nil && undo == nil {
-			undo = os.Rename(path+aside, path)
-		}
-		return false, errors.Join(err, undo)
-	}
-	return true, nil
+	return err == nil, err
 }
 
-// write lets kardianos/service install a unit, and holds it to the outcome.
-func write(ctx context.Context, install func() error, name, text string) error {
+// create lets kardianos/service install a unit, and holds it to the outcome.
+func create(ctx context.Context, install func() error, name, text string) error {
+	path := ownPath(name)
 	failed := install()
-	now, err := os.ReadFile(ownPath(name))
+	now, err := os.ReadFile(path)
 	if err == nil && string(now) != text {
-		err = fmt.Errorf("%s is not what was to be written", ownPath(name))
+		err = fmt.Errorf("%s is not what was to be written", path)
+	}
+	switch {
+	case err != nil:
+		err = errors.Join(failed, err)
+	case failed != nil:
+		// The file is right. It tells no more than an exit status, so its other
+		// steps are made again.
+		err = enable(ctx, name)
+	}
+	if err == nil {
+		// It leaves the text to the page cache, and a boot with an empty unit would
+		// be one without the agent.
+		err = errors.Join(flush(path), flush(ownDir))
 	}
 	if err != nil {
-		return errors.Join(failed, err)
+		return errors.Join(err, drop(path))
 	}
-	if failed == nil {
-		return nil
+	return nil
+}
+
+// renew gives a unit of ours a new text and keeps the old one beside. Not through
+// kardianos/service: it takes any file there for an installation, also an empty one
+// that it left itself, and there would be a moment without a unit.
+func renew(ctx context.Context, name, old, text string) error {
+	path := ownPath(name)
+	if err := replace(path+aside, old); err != nil {
+		return err
 	}
-	// The file is right. It tells no more than an exit status, so its other steps
-	// are made again.
-	_, enable := systemctl(ctx, "enable", name+".service")
+	err := replace(path, text)
+	if err == nil {
+		err = enable(ctx, name)
+	}
+	if err != nil {
+		return errors.Join(err, os.Rename(path+aside, path))
+	}
+	return nil
+}
+
+// enable makes systemd read a unit anew, and start it at boot if it is one for that.
+func enable(ctx context.Context, name string) error {
+	_, link := systemctl(ctx, "enable", name+".service")
 	_, reload := systemctl(ctx, "daemon-reload")
-	return errors.Join(enable, reload)
+	return errors.Join(link, reload)
 }
 
 // drop removes a file that may be there.

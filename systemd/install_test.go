@@ -108,8 +108,14 @@ func TestInstallDoesWhatIsMissing(t *testing.T) {
 			if got := h.read(t, ownUnit+aside); got != c.aside {
 				t.Errorf("set aside is %q, want %q", got, c.aside)
 			}
-			if o := h.do(t, "uninstall"); !o.Changed || o.Err != "" || h.read(t, ownUnit+aside) != "-" {
+			// As a power cut leaves them.
+			h.write(t, ownUnit+beside, agent[:500])
+			h.write(t, ownUnit+aside+beside, "")
+			if o := h.do(t, "uninstall"); !o.Changed || o.Err != "" {
 				t.Errorf("uninstall: %+v", o)
+			}
+			if left, err := os.ReadDir(filepath.Dir(filepath.Join(h.dir, ownUnit))); err != nil || len(left) > 0 {
+				t.Errorf("uninstall leaves %v, %v", left, err)
 			}
 		})
 	}

@@ -145,6 +145,11 @@ func run(ctx context.Context, c Config, r *reporter, lg *zap.Logger) int {
 		}
 		e = b.e
 	}
+	return accompany(ctx, c, e, seen.haveLog, r, lg)
+}
+
+// accompany says what has started and stays with it.
+func accompany(ctx context.Context, c Config, e *embed.Etcd, haveLog bool, r *reporter, lg *zap.Logger) int {
 	member, cluster := e.Server.MemberID().String(), e.Server.Cluster().ID().String()
 	if why := foreign(c, member, cluster); why != "" {
 		return r.end(CodeForeignIDs, why)
@@ -153,7 +158,7 @@ func run(ctx context.Context, c Config, r *reporter, lg *zap.Logger) int {
 		lg.Warn("peers that fall silent are noticed late", zap.Error(err))
 	}
 	list := listOf(e.Server)
-	if seen.haveLog {
+	if haveLog {
 		// It has begun to replay the log.
 		e.Server.KV().Commit()
 	}
@@ -162,7 +167,7 @@ func run(ctx context.Context, c Config, r *reporter, lg *zap.Logger) int {
 	// process ends at once, and must not hang because it does.
 	go watchList(ctx, e.Server, list, r)
 	var intact <-chan error
-	if seen.haveLog {
+	if haveLog {
 		intact = compare(ctx, e)
 	}
 	return attend(ctx, e, r, lg, intact, message{Event: EventReady, Member: member, Cluster: cluster})

@@ -26,7 +26,7 @@ func (a *app) runDaemon(ctx context.Context, config agent.Config) error {
 	if !errors.Is(err, agent.ErrStartAnew) {
 		return err
 	}
-	if supervised {
+	if supervised || ctx.Err() != nil {
 		return nil
 	}
 	file, err := a.executable()

@@ -90,10 +90,17 @@ func (a *app) getenv(name string) (string, bool) {
 	return "", false
 }
 
-// untilSignal returns a context that ends with SIGINT or SIGTERM. Verbs that
-// clean up ask for it; the others keep the default, which is to die at once.
+// untilSignal returns a context that ends with SIGINT or SIGTERM, or with the
+// session of its terminal (unless nohup took that on). Verbs that clean up ask for
+// it; the others keep the default, which is to die at once. Nor must it die at a
+// line that nobody reads any more.
 func untilSignal(ctx context.Context) (context.Context, context.CancelFunc) {
-	return signal.NotifyContext(ctx, syscall.SIGINT, syscall.SIGTERM)
+	ends := []os.Signal{syscall.SIGINT, syscall.SIGTERM}
+	if !signal.Ignored(syscall.SIGHUP) {
+		ends = append(ends, syscall.SIGHUP)
+	}
+	signal.Ignore(syscall.SIGPIPE)
+	return signal.NotifyContext(ctx, ends...)
 }
 
 func (a *app) client() *agent.Client {

@@ -184,22 +184,33 @@ func (a *app) installService(ctx context.Context) error {
 // joinService starts the service and waits until the board has its place.
 func (a *app) joinService(ctx context.Context, o joinOptions, id string, changed bool) error {
 	s, err := a.client().Status(ctx)
-	// A board that has left stays out until its agent is started anew.
-	again := err == nil && hasLeft(s)
 	// An earlier join may have been cut off before the agent was started anew.
 	behind := err == nil && s.Fleet != nil && s.Fleet.Profile != "" && s.Fleet.Profile != id
-	if err := a.enableStart(ctx, changed || again || behind); err != nil {
+	// The others may be joined again in the same minute.
+	inTurn := (changed || behind) && err == nil && s.Board.Role == "voter" && s.Cluster.Quorum != nil && *s.Cluster.Quorum
+	if err := a.enableStart(ctx, (changed || behind) && !inTurn); err != nil {
 		if ctx.Err() != nil {
 			return &failure{code: exitFailed, err: errors.New("interrupted while the service was started"), hint: "run the same command again"}
 		}
 		return fmt.Errorf("start the service: %w", err)
 	}
+	if inTurn {
+		if err := a.client().Restart(ctx); err != nil {
+			return notTaken(err)
+		}
+	}
+	again, err := a.joinAgain(ctx)
+	if err != nil {
+		return err
+	}
 	say := a.progressLines()
 	switch {
+	case inTurn:
+		say("the profile is in place; the agent starts anew with it when its turn comes")
 	case changed:
 		say("the profile is in place and the service runs")
 	case again:
-		say("this board had left; the service was started anew")
+		say("this board had left; it takes part again")
 	case behind:
 		say("the profile was in place already; the service ran with another one and was started anew")
 	default:
@@ -208,16 +219,37 @@ func (a *app) joinService(ctx context.Context, o joinOptions, id string, changed
 	if o.noWait {
 		return nil
 	}
-	waiting, cancel := context.WithTimeout(ctx, o.timeout)
+	return a.awaitPlace(ctx, o.timeout, id, say)
+}
+
+// joinAgain lets a board that has left take part again: its agent stays out,
+// however often it starts, until it is told.
+func (a *app) joinAgain(ctx context.Context) (bool, error) {
+	s, err := a.client().Status(ctx)
+	if err != nil || !hasLeft(s) {
+		return false, nil // an agent that does not answer is told of by who waits for it
+	}
+	if err := a.client().Join(ctx); err != nil {
+		return false, notTaken(err)
+	}
+	return true, nil
+}
+
+// awaitPlace waits until the board has its place with that profile.
+func (a *app) awaitPlace(ctx context.Context, timeout time.Duration, id string, say func(string)) error {
+	waiting, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
-	last := a.follow(waiting, "", say, placed)
+	done := func(s agent.Status) bool {
+		return placed(s) && (s.Fleet == nil || s.Fleet.Profile == "" || s.Fleet.Profile == id)
+	}
+	last := a.follow(waiting, "", say, done)
 	switch {
-	case last != nil && placed(*last):
+	case last != nil && done(*last):
 		return nil
 	case ctx.Err() != nil:
 		return &failure{code: exitFailed, err: errors.New("interrupted"), hint: `the service goes on; "agent status" shows how it fares`}
 	default:
-		return stillWaiting(o.timeout, last)
+		return stillWaiting(timeout, last)
 	}
 }
 

@@ -119,7 +119,8 @@ func TestJoinService(t *testing.T) {
 func TestJoinAgainChangesNothing(t *testing.T) {
 	a := newTestApp(t)
 	path := writeProfile(t, "lab")
-	serveFake(t, a.runDir, &fakeAgent{status: []agent.Status{runsWith(t, path)}})
+	did := new(steps)
+	serveFake(t, a.runDir, &fakeAgent{status: []agent.Status{runsWith(t, path)}, ordered: did.note})
 	a.installed = func(context.Context) (bool, error) { return true, nil }
 	var renewed []bool
 	a.enableStart = func(_ context.Context, renew bool) error { renewed = append(renewed, renew); return nil }
@@ -128,8 +129,9 @@ func TestJoinAgainChangesNothing(t *testing.T) {
 			t.Fatalf("exit %d: %s", code, errs)
 		}
 	}
-	if !slices.Equal(renewed, []bool{true, false}) {
-		t.Errorf("restarts %v; a service restarts for a changed profile only", renewed)
+	// A voter starts anew in its turn: all boards may be joined in the same minute.
+	if !slices.Equal(renewed, []bool{false, false}) || !slices.Equal(did.list(), []string{"restart"}) {
+		t.Errorf("service restarts %v, orders %v; a voter is asked to start anew, for a changed profile only", renewed, did.list())
 	}
 	if !strings.Contains(a.out.String(), "in place already") {
 		t.Errorf("stdout:\n%s", a.out)
@@ -152,16 +154,18 @@ func runsWith(t *testing.T, path string) agent.Status {
 // was started anew.
 func TestJoinFinishesACutOffOne(t *testing.T) {
 	a := newTestApp(t)
-	serveFake(t, a.runDir, &fakeAgent{status: []agent.Status{runsWith(t, writeProfile(t, "lab"))}})
+	path := writeProfile(t, "lab")
+	before, after := runsWith(t, writeProfile(t, "lab")), runsWith(t, path)
+	before.Board.Role, before.Board.State = "standby", "join/standby"
+	f := serveFake(t, a.runDir, &fakeAgent{status: []agent.Status{before}})
 	a.installed = func(context.Context) (bool, error) { return true, nil }
 	ctx, cancel := context.WithCancel(t.Context())
-	path := writeProfile(t, "lab")
 	a.enableStart = func(ctx context.Context, _ bool) error { cancel(); return ctx.Err() }
 	if code := a.run(ctx, []string{"join", "--profile", path}); code != exitFailed || !strings.Contains(a.err.String(), "interrupted while the service was started\n  hint: run the same command again") {
 		t.Errorf("exit %d: %s", code, a.err)
 	}
 	anew := false
-	a.enableStart = func(_ context.Context, renew bool) error { anew = renew; return nil }
+	a.enableStart = func(_ context.Context, renew bool) error { anew = renew; f.says(after); return nil }
 	if code, out, errs := a.do(t, "join", "--profile", path); code != exitDone || !anew || !strings.Contains(out, "ran with another one and was started anew") {
 		t.Errorf("exit %d, started anew: %v\n%s%s", code, anew, out, errs)
 	}
@@ -191,24 +195,38 @@ func TestJoinWritesPlainLines(t *testing.T) {
 	}
 }
 
-// The agent of a board that has left looks at nothing until it is started anew,
-// also with the profile that it has.
+// A voter whose agent runs with another profile is done when it runs with this one.
+func TestJoinOfAVoterWaitsForItsTurn(t *testing.T) {
+	a, did := newTestApp(t), new(steps)
+	path := writeProfile(t, "lab")
+	before, after := runsWith(t, writeProfile(t, "lab")), runsWith(t, path)
+	serveFake(t, a.runDir, &fakeAgent{status: []agent.Status{before}, after: []agent.Status{before, after}, ordered: did.note})
+	a.installed = func(context.Context) (bool, error) { return true, nil }
+	a.enableStart = func(_ context.Context, renew bool) error {
+		if renew {
+			t.Error("the service of a voter is restarted under its feet")
+		}
+		return nil
+	}
+	code, out, errs := a.do(t, "join", "--profile", path, "--timeout", "20s")
+	if code != exitDone || !strings.Contains(out, "when its turn comes") || !slices.Equal(did.list(), []string{"restart"}) {
+		t.Errorf("exit %d, orders %v\n%s%s", code, did.list(), out, errs)
+	}
+}
+
+// A board that has left stays out, however often its agent starts, until it is told.
 func TestJoinBringsABoardBack(t *testing.T) {
 	a := newTestApp(t)
-	f := serveFake(t, a.runDir, &fakeAgent{status: []agent.Status{gone()}})
+	did := new(steps)
+	serveFake(t, a.runDir, &fakeAgent{status: []agent.Status{gone()}, after: []agent.Status{emptied()}, ordered: did.note})
 	path := writeProfile(t, "lab")
 	if _, err := a.place(filepath.Join(a.runDir, "etc"), filepath.Join(a.runDir, "state"), path); err != nil {
 		t.Fatal(err)
 	}
 	a.installed = func(context.Context) (bool, error) { return true, nil }
-	a.enableStart = func(_ context.Context, renew bool) error {
-		if renew {
-			f.says(emptied())
-		}
-		return nil
-	}
+	a.enableStart = func(context.Context, bool) error { return nil }
 	code, out, errs := a.do(t, "join", "--profile", path, "--timeout", "20s")
-	if code != exitDone || !strings.Contains(out, "this board had left; the service was started anew") {
+	if code != exitDone || !strings.Contains(out, "this board had left; it takes part again") || !slices.Equal(did.list(), []string{"join"}) {
 		t.Errorf("exit %d\nstdout: %s\nstderr: %s", code, out, errs)
 	}
 }

@@ -144,7 +144,7 @@ func (a *app) orderLeave(ctx context.Context, before agent.Status, timeout time.
 // stayOut makes sure that a board that has left stays out.
 func (a *app) stayOut(ctx context.Context, service bool, say func(string)) error {
 	if !service {
-		say("its agent does not run as the service: it stays idle until it is ended; started again, it takes part again")
+		say("its agent does not run as the service: it stays idle until it is ended; \"agent join\" lets this board take part again")
 		return nil
 	}
 	_, err := a.disable(ctx)

@@ -159,7 +159,7 @@ func (f *fakeAgent) says(s ...agent.Status) {
 // order takes or refuses an order as the real agent does.
 func (f *fakeAgent) order(w http.ResponseWriter, r *http.Request) {
 	what, ok := strings.CutPrefix(r.URL.Path, "/v1/")
-	if !ok || what != "leave" && what != "yield" && what != "restart" {
+	if !ok || what != "leave" && what != "yield" && what != "restart" && what != "join" {
 		http.NotFound(w, r)
 		return
 	}

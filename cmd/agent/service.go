@@ -49,7 +49,7 @@ the same units, the account _muster, started now and at each boot.`,
 	cmd.AddCommand(
 		a.serviceInstallVerb(), a.serviceUninstallVerb(),
 		a.servicePlainVerb("start", "Start the service, and return when its agent is ready", "the service runs", a.service.start),
-		a.servicePlainVerb("stop", "Stop the service until it is started or the board boots; the board keeps its seat", "the service is stopped", a.service.stop),
+		a.servicePlainVerb("stop", "Stop the service until it is started, upgraded or the board boots; the board keeps its seat", "the service is stopped", a.service.stop),
 		a.serviceRestartVerb(), a.serviceStatusVerb(), a.servicePrintVerb(),
 	)
 	return cmd
@@ -86,11 +86,11 @@ func (a *app) serviceInstallVerb() *cobra.Command {
 	return &cobra.Command{
 		Use:   "install",
 		Short: "Make this program the service of this board, where there is no package",
-		Long: `Makes the account _muster and the units in /etc/systemd/system for the program at the path from
-which it was called, starts the service and makes it start at each boot. What is there already
-stays. After the program was replaced by a newer one, install brings the units up to date and
-"agent service restart" lets the new one run. Refused (exit code 5) where a package has installed
-the service.`,
+		Long: `Makes the account _muster and the units in /etc/systemd/system for this program, starts the
+service and makes it start at each boot. The units name the file that runs now: if it was called
+through a link, what the link points to. What is there already stays. After the program was
+replaced by a newer one, install brings the units up to date and "agent service restart" lets the
+new one run. Refused (exit code 5) where a package has installed the service.`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := a.needRoot("install"); err != nil {
