@@ -116,7 +116,7 @@ func still(t *testing.T, p *parked, again func() *parked) {
 	p = again()
 	p.rest(t)
 	after := p.store.onDisk(t)
-	if after.Life != b.Life || after.ID != b.ID || after.Intent.Do != "" || after.Born || len(p.store.archiveNames(t)) != 1 {
+	if after.Life != b.Life || after.ID != b.ID || after.Intent != b.Intent || after.Born || len(p.store.archiveNames(t)) != 1 {
 		t.Errorf("one more start made %+v, was %+v; archive %v", after, b, p.store.archiveNames(t))
 	}
 }
