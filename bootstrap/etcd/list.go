@@ -41,7 +41,7 @@ func watchList(ctx context.Context, s *etcdserver.EtcdServer, told []Member, r *
 		// What is told is in the database, with how far the log was applied. Whoever
 		// ends this process now and rewrites the addresses there would else find
 		// these replayed over it once more.
-		s.KV().Commit()
+		commit(s)
 		told = list
 		r.say(message{Event: EventMembers, Members: list})
 	}
@@ -49,4 +49,19 @@ func watchList(ctx context.Context, s *etcdserver.EtcdServer, told []Member, r *
 
 func samePlace(a, b Member) bool {
 	return a.ID == b.ID && a.Learner == b.Learner && slices.Equal(a.PeerURLs, b.PeerURLs)
+}
+
+// commit writes what the server has applied into its database. One that stops by
+// itself, as a removed member does, closes that database, and etcd's hook would
+// then panic in the commit; what is attached to the server it waits for.
+func commit(s *etcdserver.EtcdServer) {
+	done := make(chan struct{})
+	s.GoAttach(func() {
+		defer close(done)
+		s.KV().Commit()
+	})
+	select {
+	case <-done:
+	case <-s.StoppingNotify():
+	}
 }

@@ -160,7 +160,7 @@ func accompany(ctx context.Context, c Config, e *embed.Etcd, haveLog bool, r *re
 	list := listOf(e.Server)
 	if haveLog {
 		// It has begun to replay the log.
-		e.Server.KV().Commit()
+		commit(e.Server)
 	}
 	r.say(message{Event: EventStarted, Member: member, Cluster: cluster, Members: list})
 	// It ends with the order to stop or with the server. Nobody waits for it: the
