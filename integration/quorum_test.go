@@ -14,6 +14,7 @@ func TestLostQuorum(t *testing.T) {
 	founded := f.await("founded", f.Boards(), settled(3, 0))
 	id := founded[0].clusterID()
 	f.etcdctl(f.Board(1), "put", "written", "before")
+	w := f.write(f.Boards()...)
 
 	last, gone := f.Board(1), f.pick(2, 3)
 	missing := []string{founded[1].Board.Name, founded[2].Board.Name}
@@ -50,6 +51,7 @@ func TestLostQuorum(t *testing.T) {
 		}
 		return nil
 	}))
+	w.stop()
 	f.mustHold(last, "written", "before")
 	f.mustNeverHaveHeld(f.Boards()...)
 }

@@ -16,6 +16,7 @@ func TestRestart_PowerCutOfAllAndReturnInAnyOrder(t *testing.T) {
 	f.join(profile{cluster: "lab", secret: f.newSecret(), boards: 4, voters: 3, seeds: []string{f.Board(1).Address()}}.yaml(), f.Boards()...)
 	before := f.await("founded", f.Boards(), settled(3, 1))
 	f.etcdctl(f.Board(1), "put", "written", "before")
+	w := f.write(f.Boards()[:3]...)
 
 	// Three seeds that give three orders: each begins with another board.
 	for _, seed := range []uint64{1, 4, 9} {
@@ -37,6 +38,7 @@ func TestRestart_PowerCutOfAllAndReturnInAnyOrder(t *testing.T) {
 			f.mustHold(b, "written", "before")
 		}
 	}
+	w.stop()
 }
 
 func TestRestart_JoinAgainChangesNothing(t *testing.T) {
