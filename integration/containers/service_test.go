@@ -1,6 +1,7 @@
 package containers
 
 import (
+	"path/filepath"
 	"strings"
 	"testing"
 )
@@ -67,5 +68,35 @@ func TestPackageAgainstArchive(t *testing.T) {
 	for _, verb := range []string{"install", "uninstall"} {
 		fails(t, b, 5, []string{"apt"}, "agent", "service", verb)
 		mustShow(t, b, up)
+	}
+}
+
+// TestChroot installs the package as an image builder does, where no systemd runs and /proc is empty: the service is
+// enabled, not started, and comes up with the first boot.
+func TestChroot(t *testing.T) {
+	installed(t) // for the package
+	base, err := rootfs(t.Context(), plain())
+	if err != nil {
+		t.Fatal(err)
+	}
+	image := filepath.Join(workshop, "chroot")
+	if err := sh(`set -e
+mkdir -p "$2" "$2.work" "$2.root"
+unshare --mount sh -e -c '
+	mount -t overlay overlay -o "lowerdir=$1,upperdir=$2,workdir=$2.work" "$2.root"
+	cp "$3" "$2.root/root/muster.deb"
+	chroot "$2.root" dpkg -i /root/muster.deb
+	test -L "$2.root/etc/systemd/system/multi-user.target.wants/muster.service"
+' sh "$1" "$2" "$3"
+rm -r "$2.work" "$2.root"
+`, base, image, debPath(firstVersion)); err != nil {
+		t.Fatal(err)
+	}
+	f := New(t, 1, Image(image))
+	b := f.Board(1)
+	b.On()
+	mustShow(t, b, map[string]string{"ActiveState": "active", "UnitFileState": "enabled"})
+	if got := run(t, b, "stat", "-c", "%U", "/var/lib/muster"); got != "_muster" {
+		t.Errorf("the state directory belongs to %s", got)
 	}
 }

@@ -92,7 +92,7 @@ func mustHaveBeenAsked(t *testing.T, b *Board) {
 	// systemd counts what Restart= starts anew, and not what somebody restarts.
 	mustShow(t, b, map[string]string{"ActiveState": "active", "UnitFileState": "enabled", "NRestarts": "1"})
 	journal := run(t, b, "journalctl", "--no-pager", "--output=cat", "--unit=muster")
-	if strings.Count(journal, "asked to start anew: its service is to be restarted") != 1 {
+	if strings.Count(journal, "asked to start anew: another version is installed") != 1 {
 		t.Errorf("board %d: the agent was not asked once:\n%s", b.Index, journal)
 	}
 }
