@@ -184,6 +184,25 @@ func (a *Agent) measure() {
 	}
 }
 
+// knowHardware looks at the hardware once more before this board shows itself to
+// the others: its network card may have come later than its agent.
+func (a *Agent) knowHardware() error {
+	a.readHardware()
+	next := a.board.on(a.hardware)
+	if next.ID == a.board.ID && len(next.Fingerprints) == len(a.board.Fingerprints) {
+		return nil
+	}
+	before := a.board.ID
+	if err := a.keepRecord(next); err != nil {
+		return fmt.Errorf("identity of this board: %w", err)
+	}
+	if next.ID == before {
+		return nil
+	}
+	a.log.Info().Str("board", next.ID).Str("before", before).Msg("a network card came: this board takes its ID, the one before was made from the machine-id alone")
+	return a.fleet.agree.reborn(a.founder())
+}
+
 func (a *Agent) readHardware() {
 	if a.config.Identity != "" {
 		a.hardware = discovery.Labelled(a.config.Identity)

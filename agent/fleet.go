@@ -179,6 +179,12 @@ func (f *fleet) move(ctx context.Context, a *Agent, at netip.Addr) {
 // without a certificate would hold up the fleet.
 func (f *fleet) startGossip(ctx context.Context, a *Agent) {
 	p := f.profile
+	if f.speaker == "" {
+		if err := a.knowHardware(); err != nil {
+			f.troubled(a, err)
+			return
+		}
+	}
 	if err := f.certify(a); err != nil {
 		f.troubled(a, err)
 		return

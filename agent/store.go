@@ -110,9 +110,7 @@ func (s *store) path(name ...string) string {
 	return filepath.Join(append([]string{s.dir}, name...)...)
 }
 
-// board reads board.json, or begins a new board on this hardware. On its own
-// hardware it learns fingerprints that it did not know yet: a board that was
-// born before its network card was there could not be told from its clone.
+// board reads board.json, or begins a new board on this hardware.
 func (s *store) board(hw discovery.Hardware) (boardRecord, error) {
 	var b boardRecord
 	err := s.read("board.json", &b)
@@ -123,14 +121,33 @@ func (s *store) board(hw discovery.Hardware) (boardRecord, error) {
 	if err == nil && (b.ID == "" || b.Life == "") {
 		err = errors.New("board.json: no ID or no life in it")
 	}
-	if err == nil && hw.Matches(b.Fingerprints) == discovery.MatchSame {
-		for _, f := range hw.Fingerprints {
-			if !slices.Contains(b.Fingerprints, f) {
-				b.Fingerprints = append(b.Fingerprints, f)
-			}
+	return b.on(hw), err
+}
+
+// on is the record of a board that turns out to be on this hardware. On its own it
+// learns fingerprints that it did not know yet: a board that was born before its
+// network card was there could not be told from its clone. If it is bound to nothing
+// it takes the card's ID too, because its clone began with the same one.
+func (b boardRecord) on(hw discovery.Hardware) boardRecord {
+	if hw.Matches(b.Fingerprints) != discovery.MatchSame {
+		return b
+	}
+	if b.free() && hw.Outgrows(b.Fingerprints) {
+		b.ID = hw.BoardID()
+	}
+	known := slices.Clone(b.Fingerprints)
+	for _, f := range hw.Fingerprints {
+		if !slices.Contains(known, f) {
+			known = append(known, f)
 		}
 	}
-	return b, err
+	b.Fingerprints = known
+	return b
+}
+
+// free says that nothing was ever promised, started or begun under this record.
+func (b boardRecord) free() bool {
+	return b.Fleet == nil && !b.Born && b.Intent == (bootstrap.Intent{}) && b.Aside == nil
 }
 
 func (s *store) read(name string, into any) error {

@@ -10,6 +10,7 @@ import (
 
 	"muster/bootstrap"
 	"muster/discovery"
+	"muster/profiles"
 )
 
 func newStore(t *testing.T) *store {
@@ -160,6 +161,36 @@ func TestWriteWholeReplacesALeftOver(t *testing.T) {
 	}
 	if left, _ := filepath.Glob(path + ".*"); len(left) > 0 {
 		t.Errorf("left behind: %v", left)
+	}
+}
+
+// Boards of one image that began without a network card have one ID, made of the
+// machine-id. The card's comes in its place, unless something rests on the first.
+func TestBoardTakesTheIDOfALateNetworkCard(t *testing.T) {
+	id, card := discovery.Fingerprint{Kind: discovery.KindMachineID, Value: "1"}, discovery.Fingerprint{Kind: discovery.KindMAC, Value: "2"}
+	without, with := discovery.Hardware{Fingerprints: []discovery.Fingerprint{id}}, discovery.Hardware{Fingerprints: []discovery.Fingerprint{card, id}}
+	elsewhere := discovery.Hardware{Fingerprints: []discovery.Fingerprint{card, {Kind: discovery.KindMachineID, Value: "3"}}}
+	for name, c := range map[string]struct {
+		edit func(*boardRecord)
+		now  discovery.Hardware
+		want string
+	}{
+		"the card came":        {func(*boardRecord) {}, with, with.BoardID()},
+		"it did not yet":       {func(*boardRecord) {}, without, without.BoardID()},
+		"another machine":      {func(*boardRecord) {}, elsewhere, without.BoardID()},
+		"it has promised":      {func(b *boardRecord) { b.Fleet = &profiles.Fleet{Cluster: "lab"} }, with, without.BoardID()},
+		"a member was started": {func(b *boardRecord) { b.Born = true }, with, without.BoardID()},
+		"something is begun":   {func(b *boardRecord) { b.Intent.Do = bootstrap.IntentJoin }, with, without.BoardID()},
+		"data is set aside":    {func(b *boardRecord) { b.Aside = &setAsideIntent{} }, with, without.BoardID()},
+		"another card came more": {func(b *boardRecord) {
+			b.Fingerprints = []discovery.Fingerprint{{Kind: discovery.KindMAC, Value: "4"}, id}
+		}, with, without.BoardID()},
+	} {
+		b := boardRecord{ID: without.BoardID(), Life: "a1", Fingerprints: without.Fingerprints}
+		c.edit(&b)
+		if got := b.on(c.now); got.ID != c.want || got.Life != "a1" {
+			t.Errorf("%s: %+v, want ID %s", name, got, c.want)
+		}
 	}
 }
 

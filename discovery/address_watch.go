@@ -204,7 +204,11 @@ func (w *addressWatch) look() {
 	if err != nil {
 		if w.trouble != err.Error() {
 			w.trouble = err.Error()
-			w.log.Warn().Err(err).Stringer("last", w.current).Msg("waiting for an address")
+			e := w.log.Warn().Err(err)
+			if w.current.IsValid() {
+				e = e.Stringer("last", w.current)
+			}
+			e.Msg("waiting for an address")
 		}
 		return
 	}
@@ -212,7 +216,7 @@ func (w *addressWatch) look() {
 	if address == w.current {
 		return
 	}
-	w.log.Debug().Stringer("address", address).Stringer("last", w.current).Msg("address found")
+	w.log.Debug().Stringer("address", address).Msg("address found")
 	w.current = address
 	select {
 	case <-w.out: // nobody fetched the one before; it is not true any more

@@ -93,6 +93,15 @@ func (h Hardware) Matches(old []Fingerprint) Match {
 	return match
 }
 
+// Outgrows says that this hardware has something strong to be told by, where only
+// an equal machine-id was kept: the identity was made before its network card came,
+// and a board made from the same image has made the same one.
+func (h Hardware) Outgrows(old []Fingerprint) bool {
+	strongNow, _ := split(h.Fingerprints)
+	strongOld, _ := split(old)
+	return len(strongNow) > 0 && len(strongOld) == 0 && h.Matches(old) == MatchSame
+}
+
 func split(all []Fingerprint) (strong, weak []Fingerprint) {
 	for _, f := range all {
 		switch f.Kind {

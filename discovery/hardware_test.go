@@ -96,6 +96,10 @@ func TestMatches(t *testing.T) {
 			if got := (Hardware{Fingerprints: c.now}).Matches(c.old); got != c.want {
 				t.Errorf("got %v, want %v", got, c.want)
 			}
+			outgrown := slices.Contains([]string{"network card there at last", "serial readable at last"}, name)
+			if got := (Hardware{Fingerprints: c.now}).Outgrows(c.old); got != outgrown {
+				t.Errorf("outgrows what was kept: %v, want %v", got, outgrown)
+			}
 		})
 	}
 }

@@ -73,16 +73,50 @@ func TestFoundAgreed_SameHostnameAndMachineID(t *testing.T) {
 	f.join(profile{cluster: "pi", secret: f.newSecret(), boards: 3, voters: 3, seeds: []string{f.Board(1).Address()}}.yaml(), f.Boards()...)
 	// settled also wants the names of the members to differ.
 	seen := f.await("three boards named raspberrypi", f.Boards(), settled(3, 0))
-	ids := map[string]bool{}
 	for _, s := range seen {
 		if !strings.HasPrefix(s.Board.Name, "raspberrypi") {
 			t.Errorf("board name %q, want the host name with a suffix at most", s.Board.Name)
 		}
+	}
+	mustDiffer(t, seen)
+}
+
+// mustDiffer wants each board to have an ID of its own.
+func mustDiffer(t *testing.T, seen []status) {
+	t.Helper()
+	ids := map[string]bool{}
+	for _, s := range seen {
 		if ids[s.Board.ID] || s.Board.ID == "" {
 			t.Errorf("board ID %q is not unique", s.Board.ID)
 		}
 		ids[s.Board.ID] = true
 	}
+}
+
+// Boards of one image whose network cards come after their agents begin with one and the same ID.
+func TestFoundAgreed_SameMachineIDAndNetworkCardsThatComeLate(t *testing.T) {
+	f := newFleet(t, 3, boards.WithMachineID("0123456789abcdef0123456789abcdef"))
+	for _, b := range f.Boards() {
+		b.TakeCard()
+	}
+	f.join(profile{cluster: "late", secret: f.newSecret(), boards: 3, voters: 3, seeds: []string{f.Board(1).Address()}}.yaml(), f.Boards()...)
+	alone := f.await("no board has an address", f.Boards(), inState("idle/no-address"))
+	if alone[0].Board.ID != alone[1].Board.ID || alone[1].Board.ID != alone[2].Board.ID {
+		t.Errorf("%s, %s and %s: they can be told apart already, so this test shows nothing", alone[0].Board.ID, alone[1].Board.ID, alone[2].Board.ID)
+	}
+	for _, b := range f.Boards() {
+		b.PutCard()
+	}
+	seen := f.await("three voters", f.Boards(), settled(3, 0))
+	mustDiffer(t, seen)
+	// The ID is kept, and no board takes its own past for another one.
+	f.Board(2).PowerCut()
+	f.start(f.Board(2))
+	again := f.await("back", f.Boards(), settled(3, 0))
+	if again[1].Board.ID != seen[1].Board.ID {
+		t.Errorf("board %s came back as %s", seen[1].Board.ID, again[1].Board.ID)
+	}
+	f.mustNeverHaveHeld(f.Boards()...)
 }
 
 func TestFoundAgreed_TwoClustersOnOneNetwork(t *testing.T) {

@@ -79,12 +79,10 @@ func (l *Lab) wire() error {
 		return err
 	}
 	return l.each(l.boards, func(b *Board) error {
-		return ipBatch(l.namespace(b.Index),
-			"link set lo up",
-			fmt.Sprintf("link set eth0 address 02:77:00:00:00:%02x up", b.Index),
-			fmt.Sprintf("addr add %s dev eth0", boardAddress(b.Index)),
-			fmt.Sprintf("addr add fd77::%x/64 dev eth0 nodad", 10+b.Index),
-			"route add default via "+gateway)
+		if err := ipBatch(l.namespace(b.Index), "link set lo up", "link set eth0 address "+b.MAC); err != nil {
+			return err
+		}
+		return b.dress()
 	})
 }
 
@@ -151,6 +149,36 @@ func (b *Board) cable(state string) {
 	if err := b.lab.ip(fmt.Sprintf("link set p%d %s", b.Index, state)); err != nil {
 		b.lab.t.Fatal(err)
 	}
+}
+
+// TakeCard takes the network card out of the board, as when the driver of a USB card has not found it yet: there is
+// no eth0, not even its MAC address.
+func (b *Board) TakeCard() {
+	b.lab.t.Helper()
+	if err := ipBatch(b.lab.namespace(b.Index), fmt.Sprintf("link set eth0 netns %s name card%d", b.lab.hub(), b.Index)); err != nil {
+		b.lab.t.Fatal(err)
+	}
+}
+
+// PutCard puts it back, with the addresses that it had.
+func (b *Board) PutCard() {
+	b.lab.t.Helper()
+	err := b.lab.ip(fmt.Sprintf("link set card%d netns %s name eth0", b.Index, b.lab.namespace(b.Index)))
+	if err == nil {
+		err = b.dress()
+	}
+	if err != nil {
+		b.lab.t.Fatal(err)
+	}
+}
+
+// dress gives eth0 its addresses and the board its way out.
+func (b *Board) dress() error {
+	return ipBatch(b.lab.namespace(b.Index),
+		"link set eth0 up",
+		fmt.Sprintf("addr add %s dev eth0", boardAddress(b.Index)),
+		fmt.Sprintf("addr add fd77::%x/64 dev eth0 nodad", 10+b.Index),
+		"route add default via "+gateway)
 }
 
 // Flap pulls the board's cable and puts it back again and again, every so often, until span is over. It ends plugged.
