@@ -6,10 +6,14 @@ import (
 	"io"
 	"net"
 	"net/netip"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/rs/zerolog"
+
+	"muster/profiles"
 )
 
 // member stands in for a member: it says its name to whoever connects, and then
@@ -35,6 +39,23 @@ func member(t *testing.T, name string) (address string, stop func()) {
 		}
 	}()
 	return l.Addr().String(), func() { l.Close() }
+}
+
+// A board in a lab may be at the very address of its local endpoint: both would want
+// one port, and etcd end again and again.
+func TestBoardAtItsLocalEndpoint(t *testing.T) {
+	at := loopback(t, 1)[0]
+	profile := writeProfile(t, profiles.NewOptions{Cluster: "lab", Boards: 1, Voters: 1}, "mdns: true", "mdns: false",
+		"local_endpoint: 127.0.0.1:2379", "local_endpoint: "+netip.AddrPortFrom(at, 2379).String())
+	r := power(t, t.TempDir(), "one", at, profile)
+	r.status(t, "a cluster of one", func(s Status) bool { return s.Board.State == "found/agreed" && *s.Cluster.Quorum })
+	a, err := r.client.Access(t.Context())
+	if err != nil || !slices.Equal(a.Endpoints, []string{"https://" + netip.AddrPortFrom(at, 2379).String()}) {
+		t.Errorf("endpoints %q, %v", a.Endpoints, err)
+	}
+	if text := r.log.String(); strings.Contains(text, "in use") || strings.Contains(text, "cannot listen") {
+		t.Errorf("something was in the way:\n%s", text)
+	}
 }
 
 func startEndpoint(t *testing.T) *endpoint {

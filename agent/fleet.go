@@ -142,8 +142,9 @@ func (a *Agent) openFleet(ctx context.Context, p *profiles.Profile) (*fleet, err
 		return nil, err
 	}
 	f.workers.Go(func() { f.watch.run(ctx) })
-	if p.Etcd.LocalEndpoint.IsValid() {
-		f.endpoint = newEndpoint(p.Etcd.LocalEndpoint, a.log)
+	if at := p.Etcd.LocalEndpoint; at.IsValid() && at != netip.AddrPortFrom(a.config.Address, uint16(p.Etcd.ClientPort)) {
+		// A board in a lab may be at the very address; its own member answers there then.
+		f.endpoint = newEndpoint(at, a.log)
 		f.workers.Go(func() { f.endpoint.run(ctx) })
 	}
 	return f, nil
