@@ -11,7 +11,7 @@ import (
 // explain tells what the present decision rests on, fact by fact.
 func (v *view) explain() Explanation {
 	s, a := v.state, v.action
-	e := Explanation{Board: names(s)[s.Self.ID], State: string(a.Why), Why: a.Say, Hint: a.Hint, WaitsFor: orEmpty(a.WaitsFor), Since: s.Since}
+	e := Explanation{Board: names(s)[s.Self.ID], State: string(a.Why), Why: a.Say, Hint: a.Hint, WaitsFor: orEmpty(a.WaitsFor), Since: v.shown(s.Since)}
 	e.Saw = append(e.Saw, profileSeen(s), addressSeen(s), boardsSeen(s), diskSeen(s), planSeen(s), etcdSeen(s), quorumSeen(s))
 	for _, x := range s.Strangers {
 		e.Saw = append(e.Saw, strangerSeen(x, s.Want.Cluster))

@@ -81,11 +81,29 @@ func (v *view) board() BoardStatus {
 	s, a := v.state, v.action
 	var asked *time.Time
 	if wish := bootstrap.Wish(s); !wish.Since.IsZero() {
-		asked = &wish.Since
+		asked = new(v.shown(wish.Since))
 	}
 	return BoardStatus{ID: s.Self.ID, Name: names(s)[s.Self.ID], Address: text(s.Self.Address), Life: s.Self.Life, Role: bootstrap.Role(s),
-		State: string(a.Why), Why: a.Say, Hint: a.Hint, WaitsFor: orEmpty(a.WaitsFor), Since: s.Since, Holding: a.Do == bootstrap.Hold, Warnings: v.warnings, Version: v.version,
-		AgentSince: v.started, RestartAsked: asked, Disk: v.speed.status()}
+		State: string(a.Why), Why: a.Say, Hint: a.Hint, WaitsFor: orEmpty(a.WaitsFor), Since: v.shown(s.Since), Holding: a.Do == bootstrap.Hold, Warnings: v.warnings, Version: v.version,
+		AgentSince: v.shown(v.started), RestartAsked: asked, Disk: v.speed.status()}
+}
+
+// shown is a time as owners read it, by the clock of now.
+func (v *view) shown(t time.Time) time.Time { return byClock(t, v.state.Now.Sub(t), v.state.Now) }
+
+// clockSet is the difference from which the wall clock counts as set meanwhile.
+const clockSet = 2 * time.Second
+
+// byClock is when something was by the wall clock of now, if that clock showed at
+// then and so long ago: a board without a clock battery begins in 1970, and learns
+// the time later.
+func byClock(at time.Time, ago time.Duration, now time.Time) time.Time {
+	// Without the monotonic clock's readings, by which the two never differ.
+	moved := now.Round(0).Sub(at.Round(0)) - ago
+	if at.IsZero() || moved.Abs() < clockSet {
+		return at
+	}
+	return at.Round(0).Add(moved).Truncate(time.Millisecond)
 }
 
 func (v *view) cluster() ClusterStatus {

@@ -3,10 +3,39 @@ package agent
 import (
 	"slices"
 	"testing"
+	"time"
 
+	"muster/bootstrap"
 	"muster/bootstrap/etcd"
 	"muster/profiles"
 )
+
+// A board without a clock battery begins in 1970 and learns the time later.
+func TestByClock(t *testing.T) {
+	now := time.Date(2026, 11, 28, 12, 0, 0, 5e6, time.UTC)
+	ago := func(d time.Duration) time.Time { return now.Add(-d) }
+	for name, c := range map[string]struct {
+		at   time.Time
+		ago  time.Duration
+		want time.Time
+	}{
+		"the clock was right":       {ago(time.Hour), time.Hour, ago(time.Hour)},
+		"a little was corrected":    {ago(time.Hour), time.Hour + time.Second, ago(time.Hour)},
+		"it was set since":          {time.Date(1970, 1, 1, 0, 0, 40, 0, time.UTC), time.Minute, ago(time.Minute)},
+		"it was ahead, and set":     {ago(-time.Hour), time.Minute, ago(time.Minute)},
+		"it was set by five sec":    {ago(time.Minute), time.Minute + 5*time.Second, ago(time.Minute + 5*time.Second)},
+		"nothing has been recorded": {time.Time{}, time.Minute, time.Time{}},
+	} {
+		if got := byClock(c.at, c.ago, now); !got.Equal(c.want) {
+			t.Errorf("%s: %v, want %v", name, got, c.want)
+		}
+	}
+	// As the view calls it: two times of this process differ by its monotonic clock.
+	s := time.Now()
+	if got := (&view{state: bootstrap.State{Observation: bootstrap.Observation{Now: time.Now()}}}).shown(s); !got.Equal(s) {
+		t.Errorf("%v is shown as %v", s, got)
+	}
+}
 
 // TestAccess is what a stock etcdctl gets to work with.
 func TestAccess(t *testing.T) {
