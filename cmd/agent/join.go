@@ -188,7 +188,9 @@ func (a *app) joinService(ctx context.Context, o joinOptions, id string, changed
 	behind := err == nil && s.Fleet != nil && s.Fleet.Profile != "" && s.Fleet.Profile != id
 	// The others may be joined again in the same minute.
 	inTurn := (changed || behind) && err == nil && s.Board.Role == "voter" && s.Cluster.Quorum != nil && *s.Cluster.Quorum
-	if err := a.enableStart(ctx, (changed || behind) && !inTurn); err != nil {
+	// An agent without a profile looks for one all the time.
+	looking := err == nil && s.Fleet == nil
+	if err := a.enableStart(ctx, (changed || behind) && !inTurn && !looking); err != nil {
 		if ctx.Err() != nil {
 			return &failure{code: exitFailed, err: errors.New("interrupted while the service was started"), hint: "run the same command again"}
 		}
