@@ -2,6 +2,7 @@ package emulated
 
 import (
 	"bytes"
+	"fmt"
 	"os"
 	"testing"
 )
@@ -24,6 +25,8 @@ func TestBoard(t *testing.T) {
 	m.Run("agent etcdctl put greeting hello")
 	m.want("what was written", "agent etcdctl get greeting --print-value-only", "hello")
 	watch.done("put and get")
+	m.setClock(2026)
+	watch.done("the clock is set")
 	m.checkMemory()
 	m.checkLimits()
 	m.checkNoFailures()
@@ -66,6 +69,18 @@ func (m *Machine) provision(p debianPackage, profile []byte) {
 	m.Run("DEBIAN_FRONTEND=noninteractive apt-get install --yes /boot/firmware/muster.deb")
 	m.want("the service", "systemctl is-active muster", "active")
 	m.want("the service at boot", "systemctl is-enabled muster", "enabled")
+}
+
+// setClock sets the machine's own clock, as NTP does some time after a boot without one: the cluster goes on, and
+// nothing that was before is fifty years old.
+func (m *Machine) setClock(year int) {
+	m.t.Helper()
+	m.Run(fmt.Sprintf("date --set '%d-07-01 12:00'", year))
+	m.Run("agent etcdctl put greeting hello")
+	m.want("the year", "date +%Y", fmt.Sprint(year))
+	if b := m.awaitCluster(1).Board; b.Since.Year() != year || b.AgentSince.Year() != year {
+		m.t.Errorf("its state is since %v, its agent since %v", b.Since, b.AgentSince)
+	}
 }
 
 // checkNoFailures looks for units that failed.

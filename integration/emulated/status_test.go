@@ -12,7 +12,11 @@ const patience = 15 * time.Minute
 
 // status is what the tests read of `agent status -o json`.
 type status struct {
-	Board struct{ Name, Role, State, Why string }
+	Board struct {
+		Name, Role, State, Why string
+		Since                  time.Time
+		AgentSince             time.Time `json:"agent_since"`
+	}
 	Fleet struct {
 		Alive *int `json:"boards_alive"`
 	}
