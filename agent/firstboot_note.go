@@ -72,19 +72,22 @@ func (t *bootTaking) remember(left error) error {
 // write keeps a note. One that is there already is not written again: this
 // happens at each boot.
 func (t *bootTaking) write(n bootNote) error {
-	path := filepath.Join(t.configDir, bootNoteName)
+	service, err := serviceReader()
+	if err != nil {
+		return fmt.Errorf("note on the boot partition's profile: %w", err)
+	}
 	old, err := readBootNote(t.configDir)
 	if err == nil && old == n {
-		return letServiceRead(path)
+		return letRead(service, filepath.Join(t.configDir, bootNoteName))
 	}
 	if err := makeConfigDir(t.configDir); err != nil {
 		return fmt.Errorf("note on the boot partition's profile: %w", err)
 	}
-	if err := (&store{dir: t.configDir}).write(bootNoteName, n); err != nil {
+	if err := (&store{dir: t.configDir}).writeFor(service, bootNoteName, n); err != nil {
 		return fmt.Errorf("note on the boot partition's profile: %w", err)
 	}
 	t.note = n
-	return letServiceRead(path)
+	return nil
 }
 
 // forget removes the note: nothing is left to be said or done.

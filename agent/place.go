@@ -65,16 +65,20 @@ func placeText(configDir, stateDir string, p *profiles.Profile, data []byte) (ch
 		return false, &ForeignFleetError{Has: *b.Fleet, Wants: p.Fleet()}
 	}
 	target := ProfilePath(configDir)
+	service, err := serviceReader()
+	if err != nil {
+		return false, fmt.Errorf("place profile: %w", err)
+	}
 	if old, err := os.ReadFile(target); err == nil && bytes.Equal(old, data) {
-		return false, letServiceRead(target)
+		return false, letRead(service, target)
 	}
 	if err := makeConfigDir(configDir); err != nil {
 		return false, fmt.Errorf("place profile: %w", err)
 	}
-	if err := writeWhole(target, data, 0o600); err != nil {
+	if err := writeWholeFor(service, target, data); err != nil {
 		return false, fmt.Errorf("place profile: %w", err)
 	}
-	return true, letServiceRead(target)
+	return true, nil
 }
 
 // makeConfigDir makes the directory, if need be, one that the service may look
@@ -86,19 +90,28 @@ func makeConfigDir(dir string) error {
 	return errors.Join(os.MkdirAll(dir, 0o755), os.Chmod(dir, 0o755))
 }
 
-// letServiceRead opens the profile to the service's group, where there is one:
-// a board without the package has no such group.
-func letServiceRead(path string) error {
+// serviceReader is the service's group, where there is one: a board without the
+// package has no such group.
+func serviceReader() (reader, error) {
 	group, err := user.LookupGroup("_muster")
 	if err != nil || os.Geteuid() != 0 {
-		return nil
+		return reader{gid: -1, mode: 0o600}, nil
 	}
 	gid, err := strconv.Atoi(group.Gid)
 	if err != nil {
-		return fmt.Errorf("group _muster: %w", err)
+		return reader{}, fmt.Errorf("group _muster: %w", err)
 	}
-	if err := errors.Join(os.Chown(path, 0, gid), os.Chmod(path, 0o640)); err != nil {
-		return fmt.Errorf("place profile: %w", err)
+	return reader{gid: gid, mode: 0o640}, nil
+}
+
+// letRead opens a file that is there to its reader.
+func letRead(r reader, path string) error {
+	f, err := os.Open(path)
+	if err != nil {
+		return fmt.Errorf("let the service read: %w", err)
+	}
+	if err := errors.Join(r.give(f), f.Close()); err != nil {
+		return fmt.Errorf("let the service read: %w", err)
 	}
 	return nil
 }

@@ -162,11 +162,15 @@ func (s *store) read(name string, into any) error {
 }
 
 func (s *store) write(name string, v any) error {
+	return s.writeFor(reader{gid: -1, mode: 0o600}, name, v)
+}
+
+func (s *store) writeFor(r reader, name string, v any) error {
 	b, err := json.MarshalIndent(v, "", "  ")
 	if err != nil {
 		return fmt.Errorf("encode %s: %w", name, err)
 	}
-	return writeWhole(s.path(name), append(b, '\n'), 0o600)
+	return writeWholeFor(r, s.path(name), append(b, '\n'))
 }
 
 // ownerMatch compares owner.json of the data directory with this board and

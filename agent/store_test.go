@@ -6,7 +6,10 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
+
+	"golang.org/x/sys/unix"
 
 	"muster/bootstrap"
 	"muster/discovery"
@@ -144,6 +147,31 @@ func TestWriteWholeLeavesTheOldFileWhenItFails(t *testing.T) {
 	}
 	if b, err := os.ReadFile(path); err != nil || string(b) != "old" {
 		t.Errorf("left %q, %v; want the old file", b, err)
+	}
+}
+
+// A kill right after the file is in place must not leave one that the service cannot
+// read: nobody would come back to open it.
+func TestWriteWholeForGivesBeforeItIsInPlace(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("only root may give a file to another group")
+	}
+	defer unix.Umask(unix.Umask(0o077))
+	path := filepath.Join(t.TempDir(), "profile.yaml")
+	seen := make(chan os.FileInfo)
+	go func() {
+		info, err := os.Stat(path)
+		for err != nil {
+			info, err = os.Stat(path)
+		}
+		seen <- info
+	}()
+	if err := writeWholeFor(reader{gid: 12345, mode: 0o640}, path, []byte("secret")); err != nil {
+		t.Fatal(err)
+	}
+	info := <-seen
+	if gid := info.Sys().(*syscall.Stat_t).Gid; gid != 12345 || info.Mode() != 0o640 {
+		t.Errorf("it was there with mode %v and group %d", info.Mode(), gid)
 	}
 }
 

@@ -11,7 +11,28 @@ import (
 // new content is there, and never less: temporary file, fsync, rename, fsync of
 // the directory.
 func writeWhole(path string, data []byte, mode os.FileMode) error {
-	if err := replace(path, data, mode); err != nil {
+	return writeWholeFor(reader{gid: -1, mode: mode}, path, data)
+}
+
+// reader is who may read a file: its owner by the mode, and a group.
+type reader struct {
+	gid  int // -1: the group of this process
+	mode os.FileMode
+}
+
+// give lets the reader read an open file.
+func (r reader) give(f *os.File) error {
+	if r.gid < 0 {
+		return nil
+	}
+	// The mode may have been cut by the umask.
+	return errors.Join(f.Chown(0, r.gid), f.Chmod(r.mode))
+}
+
+// writeWholeFor is writeWhole of a file that its reader can read from the first
+// moment on.
+func writeWholeFor(r reader, path string, data []byte) error {
+	if err := replace(r, path, data); err != nil {
 		return fmt.Errorf("write %s: %w", path, err)
 	}
 	// The new file is in place; a failed sync is an error all the same, because
@@ -22,13 +43,13 @@ func writeWhole(path string, data []byte, mode os.FileMode) error {
 	return nil
 }
 
-func replace(path string, data []byte, mode os.FileMode) (err error) {
+func replace(r reader, path string, data []byte) (err error) {
 	tmp := path + ".tmp"
 	// Left over by a power cut, perhaps with another mode.
 	if err := os.Remove(tmp); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return err
 	}
-	f, err := os.OpenFile(tmp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, mode)
+	f, err := os.OpenFile(tmp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, r.mode)
 	if err != nil {
 		return err
 	}
@@ -38,7 +59,7 @@ func replace(path string, data []byte, mode os.FileMode) (err error) {
 		}
 	}()
 	_, werr := f.Write(data)
-	if err := errors.Join(werr, f.Sync(), f.Close()); err != nil {
+	if err := errors.Join(werr, r.give(f), f.Sync(), f.Close()); err != nil {
 		return err
 	}
 	return os.Rename(tmp, path)
