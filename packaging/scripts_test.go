@@ -17,6 +17,7 @@ type host struct {
 	state   string         // what systemctl is-active says
 	exits   map[string]int // exit codes of programs, 0 if not named
 	local   bool           // somebody's own unit hides that of the package
+	masked  bool           // the unit is masked
 	policy  bool           // there is a policy-rc.d
 	chroot  bool           // dpkg runs with --root and without chroot
 }
@@ -32,6 +33,12 @@ func (h host) script(t *testing.T, name string, args ...string) (calls, said str
 	}
 	if h.local {
 		write(t, filepath.Join(h.dir, "etc/systemd/system/muster.service"), "", 0o644)
+	}
+	if h.masked {
+		write(t, filepath.Join(h.dir, "etc/systemd/system/x"), "", 0o644)
+		if err := os.Symlink("/dev/null", filepath.Join(h.dir, "etc/systemd/system/muster.service")); err != nil {
+			t.Fatal(err)
+		}
 	}
 	programs := []string{"systemctl", "systemd-sysusers", "systemd-tmpfiles", "deb-systemd-helper", "deb-systemd-invoke", "agent"}
 	if h.policy {
@@ -100,22 +107,30 @@ func TestMaintainerScripts(t *testing.T) {
 			reloaded + "policy-rc.d muster.service restart\nagent service restart --no-wait\n", ""},
 		"upgrade after disable": {host{running: true, state: "inactive", exits: map[string]int{"deb-systemd-helper": 1}}, "postinst", upgrade,
 			prepared + "deb-systemd-helper update-state muster.service\nsystemctl --system daemon-reload\nsystemctl is-active muster.service\ndeb-systemd-invoke start muster.service\n", ""},
-		"upgrade without systemd": {host{}, "postinst", upgrade, enabled, ""},
-		"a unit hides ours":       {host{local: true}, "postinst", upgrade, enabled, "hides the unit of this package"},
-		"an upgrade given up":     {host{running: true, state: "active"}, "postinst", []string{"abort-upgrade", "2.0"}, reloaded, ""},
-		"a removal given up":      {host{running: true, state: "inactive"}, "postinst", []string{"abort-remove"}, reloaded + "deb-systemd-invoke start muster.service\n", ""},
-		"triggers":                {host{running: true}, "postinst", []string{"triggered", "x"}, "", ""},
+		"upgrade without systemd":             {host{}, "postinst", upgrade, enabled, ""},
+		"a unit hides ours":                   {host{local: true}, "postinst", upgrade, enabled, "hides the unit of this package"},
+		"upgrade, the request takes too long": {host{running: true, state: "active", exits: map[string]int{"agent": 124}}, "postinst", upgrade, asked, "did not confirm"},
+		"upgrade of a masked one that runs":   {host{masked: true, running: true, state: "active"}, "postinst", upgrade, reloaded, "is masked"},
+		"upgrade of a masked one":             {host{masked: true, running: true, state: "inactive"}, "postinst", upgrade, reloaded + "deb-systemd-invoke start muster.service\n", ""},
+		"an upgrade given up":                 {host{running: true, state: "active"}, "postinst", []string{"abort-upgrade", "2.0"}, reloaded, ""},
+		"a removal given up":                  {host{running: true, state: "inactive"}, "postinst", []string{"abort-remove"}, reloaded + "deb-systemd-invoke start muster.service\n", ""},
+		"triggers":                            {host{running: true}, "postinst", []string{"triggered", "x"}, "", ""},
 
 		"remove, before":               {host{running: true}, "prerm", []string{"remove"}, "deb-systemd-invoke stop muster.service\n", ""},
 		"remove, before, does not end": {host{running: true, exits: map[string]int{"deb-systemd-invoke": 1}}, "prerm", []string{"remove"}, "deb-systemd-invoke stop muster.service\n", ""},
 		"remove without systemd":       {host{}, "prerm", []string{"remove"}, "", ""},
 		"remove with DPKG_ROOT":        {host{running: true, chroot: true}, "prerm", []string{"remove"}, "", ""},
+		"a removal of another, before": {host{running: true}, "prerm", []string{"deconfigure", "in-favour", "x", "1"}, "", ""},
 		"upgrade, before":              {host{running: true}, "prerm", []string{"upgrade", "2.0"}, "", ""},
 
-		"remove":          {host{running: true}, "postrm", []string{"remove"}, "systemctl --system daemon-reload\n", ""},
-		"upgrade, after":  {host{running: true}, "postrm", []string{"upgrade", "2.0"}, "", ""},
-		"purge":           {host{running: true}, "postrm", []string{"purge"}, "deb-systemd-helper purge muster.service\n", ""},
-		"purge in a root": {host{chroot: true}, "postrm", []string{"purge"}, "deb-systemd-helper purge muster.service\n", ""},
+		"remove":                              {host{running: true}, "postrm", []string{"remove"}, "systemctl --system daemon-reload\n", ""},
+		"upgrade, after":                      {host{running: true}, "postrm", []string{"upgrade", "2.0"}, "", ""},
+		"purge":                               {host{running: true}, "postrm", []string{"purge"}, "deb-systemd-helper purge muster.service\n", ""},
+		"gone for another":                    {host{running: true}, "postrm", []string{"disappear", "x", "1"}, "", ""},
+		"an install given up":                 {host{running: true}, "postrm", []string{"abort-install"}, "", ""},
+		"purge, and a tar install is at work": {host{running: true, local: true}, "postrm", []string{"purge"}, "", "they are kept"},
+		"purge of a masked one":               {host{running: true, masked: true}, "postrm", []string{"purge"}, "deb-systemd-helper purge muster.service\n", ""},
+		"purge in a root":                     {host{chroot: true}, "postrm", []string{"purge"}, "deb-systemd-helper purge muster.service\n", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			calls, said := c.host.script(t, c.script, c.args...)
@@ -176,6 +191,16 @@ func TestPurge(t *testing.T) {
 	run(t, environ, "dash", "-e", "postrm", "remove")
 	if !exists(profile) || !exists(other) {
 		t.Fatal("remove is not purge")
+	}
+	// The package went, and the binary made itself the service.
+	own := filepath.Join(root, "etc/systemd/system/muster.service")
+	write(t, own, "x", 0o644)
+	run(t, environ, "dash", "-e", "postrm", "purge")
+	if !exists(profile) || !exists(other) {
+		t.Fatal("what a tar install works with is gone")
+	}
+	if err := os.Remove(own); err != nil {
+		t.Fatal(err)
 	}
 	run(t, environ, "dash", "-e", "postrm", "purge")
 	run(t, environ, "dash", "-e", "postrm", "purge") // nothing is left to do
