@@ -35,7 +35,8 @@ func BootPaths(root string) []string {
 // TakeBootProfile takes a profile that was left on the boot partition below root
 // ("/" on a board): it is validated as a whole, put in place, and only then its
 // secret is overwritten where it lay and the file renamed to *.imported. After a
-// kill or a power cut anywhere the next call finishes. It returns what
+// kill or a power cut anywhere the next call finishes. Of two files the second is
+// ignored, and cleared away in the same manner. It returns what
 // PlaceProfile returns for a profile that is refused; then nothing was touched,
 // and a note in configDir tells the agent, until a call finds a better one or none.
 func TakeBootProfile(configDir, stateDir, root string) (BootProfile, error) {
@@ -59,8 +60,14 @@ func TakeBootProfile(configDir, stateDir, root string) (BootProfile, error) {
 			return b, err
 		}
 	}
-	if b.Left = t.overwrite(); b.Left == nil {
-		b.Left = t.rename()
+	// As long as the other file stays, this one must, or the next call would find
+	// that one first.
+	b.Left = t.ignoreOther(root)
+	if err := overwrite(t.file, t.raw); b.Left == nil {
+		b.Left = err
+	}
+	if b.Left == nil {
+		b.Left = rename(t.file, ".imported")
 	}
 	if b.Left != nil {
 		return b, t.remember(b.Left)
@@ -163,14 +170,42 @@ func (t *bootTaking) place() (err error) {
 	return nil
 }
 
+// ignoreOther clears a second file away that was not looked at. It may hold a secret
+// too, and would be taken at the next start, long after the first one was.
+func (t *bootTaking) ignoreOther(root string) error {
+	for _, path := range BootPaths(root) {
+		info, err := os.Lstat(path)
+		if path == t.file || errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if own, ownErr := os.Lstat(t.file); err == nil && ownErr == nil && os.SameFile(info, own) {
+			continue // the partition is mounted at both places
+		}
+		var raw []byte
+		if err == nil && info.Mode().IsRegular() {
+			raw, err = profiles.Read(path)
+		}
+		if err == nil {
+			err = overwrite(path, raw)
+		}
+		if err == nil {
+			err = rename(path, ".ignored")
+		}
+		if err != nil {
+			return fmt.Errorf("there is a second profile on the boot partition, %s: %w", path, err)
+		}
+	}
+	return nil
+}
+
 // overwrite writes over the secret in the very blocks in which it lies, and
 // waits for the disk. Renaming or rewriting the file would leave them as they are.
-func (t *bootTaking) overwrite() error {
-	masked, _ := profiles.MaskSecrets(t.raw)
-	if bytes.Equal(masked, t.raw) {
+func overwrite(path string, raw []byte) error {
+	masked, _ := profiles.MaskSecrets(raw)
+	if bytes.Equal(masked, raw) {
 		return nil
 	}
-	f, err := os.OpenFile(t.file, os.O_WRONLY, 0)
+	f, err := os.OpenFile(path, os.O_WRONLY, 0)
 	if err == nil {
 		_, err = f.WriteAt(masked, 0)
 		err = errors.Join(err, f.Sync(), f.Close())
@@ -181,10 +216,11 @@ func (t *bootTaking) overwrite() error {
 	return nil
 }
 
-func (t *bootTaking) rename() error {
-	err := os.Rename(t.file, t.file+".imported")
+// rename adds an end to a file's name, by which it is not found any more.
+func rename(path, end string) error {
+	err := os.Rename(path, path+end)
 	if err == nil {
-		err = syncDir(filepath.Dir(t.file))
+		err = syncDir(filepath.Dir(path))
 	}
 	if err != nil {
 		return fmt.Errorf("the file on the boot partition holds no secret any more, and keeps its name: %w", err)

@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"muster/profiles"
@@ -134,6 +135,55 @@ func TestBootProfileOnAnOlderImage(t *testing.T) {
 	}
 }
 
+// Of two files the second would be taken at a later start, and its secret stay there.
+func TestBootProfileTwice(t *testing.T) {
+	b := newBootBed(t)
+	b.drop(t, b.text)
+	second := BootPaths(b.root)[1]
+	text, secret := profileText(t, "other")
+	if err := os.WriteFile(second, text, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	// It cannot be renamed as long as something is in the way.
+	if err := os.MkdirAll(filepath.Join(second+".ignored", "in the way"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		got, err := b.take()
+		if err != nil || got.File != b.file() || got.Left == nil || !strings.Contains(b.note(t).Left, second) {
+			t.Fatalf("%+v, %v, note %+v", got, err, b.note(t))
+		}
+		if left, err := os.ReadFile(b.file()); err != nil || bytes.Contains(left, []byte(b.secret[5:])) {
+			t.Errorf("the first one: %v\n%s", err, left)
+		}
+	}
+	if err := os.RemoveAll(second + ".ignored"); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		if got, err := b.take(); err != nil || got.Left != nil {
+			t.Fatalf("%+v, %v", got, err)
+		}
+		b.done(t)
+	}
+	if left, err := os.ReadFile(second + ".ignored"); err != nil || bytes.Contains(left, []byte(secret[5:])) || exists(second) {
+		t.Errorf("the second one: %v, still there: %v\n%s", err, exists(second), left)
+	}
+}
+
+// One partition may be mounted at both places.
+func TestBootProfileUnderBothNames(t *testing.T) {
+	b := newBootBed(t)
+	b.drop(t, b.text)
+	if err := os.Link(b.file(), BootPaths(b.root)[1]); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := b.take(); err != nil || got.Left != nil {
+		t.Fatalf("%+v, %v", got, err)
+	}
+	b.done(t)
+}
+
 func TestBootProfileAsOtherSystemsWriteIt(t *testing.T) {
 	for name, change := range map[string]func([]byte) []byte{
 		"CR and LF":       func(b []byte) []byte { return bytes.ReplaceAll(b, []byte("\n"), []byte("\r\n")) },
@@ -169,8 +219,9 @@ func TestBootProfileAfterAPowerCut(t *testing.T) {
 	}
 	place := func(taking *bootTaking, _ *bootBed) error { return errors.Join(taking.check(), taking.place()) }
 	remember := func(taking *bootTaking, _ *bootBed) error { return taking.remember(nil) }
-	overwrite := func(taking *bootTaking, _ *bootBed) error { return taking.overwrite() }
-	rename := func(taking *bootTaking, _ *bootBed) error { return taking.rename() }
+	ignore := func(taking *bootTaking, b *bootBed) error { return taking.ignoreOther(b.root) }
+	overwrite := func(taking *bootTaking, _ *bootBed) error { return overwrite(taking.file, taking.raw) }
+	rename := func(taking *bootTaking, _ *bootBed) error { return rename(taking.file, ".imported") }
 	type steps []func(*bootTaking, *bootBed) error
 	for name, c := range map[string]struct {
 		before   steps
@@ -179,14 +230,19 @@ func TestBootProfileAfterAPowerCut(t *testing.T) {
 		"nothing done":            {},
 		"in place":                {before: steps{place}},
 		"remembered":              {before: steps{place, remember}},
-		"first half overwritten":  {before: steps{place, remember, tornAt(0, 20)}},
-		"second half overwritten": {before: steps{place, remember, tornAt(20, 53)}},
-		"overwritten":             {before: steps{place, remember, overwrite}},
-		"renamed":                 {before: steps{place, remember, overwrite, rename}, imported: true},
+		"the other one ignored":   {before: steps{place, remember, ignore}},
+		"first half overwritten":  {before: steps{place, remember, ignore, tornAt(0, 20)}},
+		"second half overwritten": {before: steps{place, remember, ignore, tornAt(20, 53)}},
+		"overwritten":             {before: steps{place, remember, ignore, overwrite}},
+		"renamed":                 {before: steps{place, remember, ignore, overwrite, rename}, imported: true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			b := newBootBed(t)
 			b.drop(t, b.text)
+			second, _ := profileText(t, "lab")
+			if err := os.WriteFile(BootPaths(b.root)[1], second, 0o600); err != nil {
+				t.Fatal(err)
+			}
 			taking := &bootTaking{configDir: b.config, stateDir: b.state}
 			if err := taking.find(b.root); err != nil {
 				t.Fatal(err)
