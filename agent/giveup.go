@@ -2,6 +2,7 @@ package agent
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -135,13 +136,24 @@ func (a *Agent) doubtAddresses() error {
 	return a.keepRecord(next)
 }
 
+// slowestRead is what the slowest of cards reads in a second.
+const slowestRead = 1 << 20
+
+// readdressTime is how long a database of so many bytes may take to be read twice, a
+// minute for what else is done included.
+func readdressTime(size int64) time.Duration {
+	return time.Minute + 2*time.Duration(size/slowestRead)*time.Second
+}
+
 // readdress corrects the addresses in the database of a stopped member.
 func (a *Agent) readdress(act bootstrap.Action) error {
 	if err := a.doubtAddresses(); err != nil {
 		return err
 	}
+	// The whole database is read before anything in it is changed.
+	again := a.notify.Slow(readdressTime(a.store.databaseSize()))
 	n, err := a.store.readdress(act.URLs)
-	if err != nil {
+	if err := errors.Join(err, again()); err != nil {
 		return err
 	}
 	a.log.Info().Str("state", string(act.Why)).Int("members", n).Msg("addresses of members were corrected in the stopped database")

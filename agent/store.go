@@ -228,6 +228,15 @@ func (s *store) readdress(urls map[string]string) (changed int, err error) {
 	return etcd.Readdress(s.path("etcd"), urls)
 }
 
+// databaseSize is how many bytes etcd's database has; 0: not known.
+func (s *store) databaseSize() int64 {
+	info, err := os.Stat(etcd.DatabasePath(s.path("etcd")))
+	if err != nil {
+		return 0
+	}
+	return info.Size()
+}
+
 func newLife() string { return randomHex(8) }
 
 // randomHex draws n random bytes. crypto/rand.Read never fails (Go 1.24).

@@ -27,7 +27,7 @@ const aside = ".old"
 // It returns *RefusedError where a package or somebody else has installed the
 // service, and for a binary that the service could not run.
 func Install(ctx context.Context, bin string) (changed bool, err error) {
-	if err := runnable(bin); err != nil {
+	if err := Runnable(bin); err != nil {
 		return false, err
 	}
 	agent, err := Text(bin)
@@ -204,9 +204,9 @@ func drop(path string) error {
 	return nil
 }
 
-// runnable refuses a binary that the account cannot run inside the sandbox of the
-// service (ProtectHome=, PrivateTmp=).
-func runnable(bin string) error {
+// Runnable is a *RefusedError for a binary that the account cannot run inside the
+// sandbox of the service (ProtectHome=, PrivateTmp=).
+func Runnable(bin string) error {
 	const hint = "move the program, \"install -m 0755 agent /usr/local/bin/agent\", and call that one"
 	for _, hidden := range []string{"/home/", "/root/", "/run/user/", "/tmp/", "/var/tmp/"} {
 		if strings.HasPrefix(bin, hidden) {

@@ -2,6 +2,7 @@ package systemd
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 	"time"
 
@@ -39,6 +40,18 @@ func (n *Notifier) Status(line string) error {
 // Alive feeds the watchdog. It is called by the decision loop alone, so that a
 // loop that is stuck is restarted.
 func (n *Notifier) Alive() error { return send(daemon.SdNotifyWatchdog) }
+
+// Slow gives the loop longer than the watchdog's usual time for what it begins now,
+// until again is called. Without a watchdog nothing is to be waited for.
+func (n *Notifier) Slow(d time.Duration) (again func() error) {
+	usual, err := daemon.SdWatchdogEnabled(false)
+	if err != nil || usual <= 0 || d <= usual {
+		return func() error { return nil }
+	}
+	// sd_notify(3), WATCHDOG_USEC=: it counts from now, as WATCHDOG=1 does.
+	_ = send(fmt.Sprintf("WATCHDOG_USEC=%d", d.Microseconds()))
+	return func() error { return send(fmt.Sprintf("WATCHDOG_USEC=%d", usual.Microseconds())) }
+}
 
 // Stopping says that the agent ends in order.
 func (n *Notifier) Stopping() error { return send(daemon.SdNotifyStopping) }

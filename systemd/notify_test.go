@@ -2,7 +2,9 @@ package systemd
 
 import (
 	"net"
+	"os"
 	"path/filepath"
+	"strconv"
 	"testing"
 	"time"
 )
@@ -49,6 +51,29 @@ func TestNotifierSaysEachThingOnce(t *testing.T) {
 		}
 		if got := next(); got != s.want {
 			t.Errorf("step %d: systemd read %q, want %q", i, got, s.want)
+		}
+	}
+}
+
+func TestNotifierTakesItsTime(t *testing.T) {
+	next := listen(t)
+	t.Setenv("WATCHDOG_USEC", "60000000")
+	t.Setenv("WATCHDOG_PID", strconv.Itoa(os.Getpid()))
+	var n Notifier
+	again := n.Slow(5 * time.Minute)
+	if got := next(); got != "WATCHDOG_USEC=300000000" {
+		t.Errorf("systemd read %q", got)
+	}
+	if err := again(); err != nil || next() != "WATCHDOG_USEC=60000000" {
+		t.Errorf("the usual time does not hold again: %v", err)
+	}
+	for _, c := range []struct {
+		pid string
+		d   time.Duration
+	}{{strconv.Itoa(os.Getpid()), time.Minute}, {"1", time.Hour}} {
+		t.Setenv("WATCHDOG_PID", c.pid)
+		if err := n.Slow(c.d)(); err != nil || next() != "" {
+			t.Errorf("watchdog of process %s, %v: something was said (%v)", c.pid, c.d, err)
 		}
 	}
 }

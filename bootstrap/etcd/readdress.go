@@ -57,6 +57,9 @@ func Readdress(dir string, urls map[string]string) (changed int, err error) {
 	return changed, nil
 }
 
+// DatabasePath is etcd's database in a data directory.
+func DatabasePath(dir string) string { return datadir.ToBackendFileName(dir) }
+
 // peerURLs checks urls and brings them into the database's form.
 func peerURLs(urls map[string]string) (map[types.ID]json.RawMessage, error) {
 	want := map[types.ID]json.RawMessage{}
