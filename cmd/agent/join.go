@@ -163,6 +163,12 @@ func (a *app) serviceThere(ctx context.Context) (bool, error) {
 	if err == nil && !there {
 		_, err = a.service.state(ctx)
 	}
+	if err == nil && !there {
+		var bin string
+		if bin, err = a.executable(); err == nil {
+			err = a.service.runnable(bin)
+		}
+	}
 	if err != nil {
 		return false, serviceFailure(fmt.Errorf("look for the service: %w", err))
 	}

@@ -60,11 +60,13 @@ func TestJoinService(t *testing.T) {
 		installed bool
 		installs  bool
 		noSystemd bool
+		hidden    bool // this program is where the service cannot see it
 		startErr  error
 		out, err  string
 	}{
 		"no systemd":      {noSystemd: true, code: exitFailed, err: "this host does not run systemd\n  hint: \"agent join --profile FILE --foreground\""},
 		"no service":      {args: "--no-wait", code: exitDone, installs: true, out: "the profile is in place and the service runs"},
+		"hidden program":  {hidden: true, code: exitRefused, err: "the service does not see what is in /root\n  hint: move it"},
 		"start fails":     {installed: true, startErr: errors.New("unit is masked"), code: exitFailed, err: "agent: join: start the service: unit is masked"},
 		"no wait":         {installed: true, args: "--no-wait", code: exitDone, out: "the profile is in place and the service runs"},
 		"place found":     {installed: true, status: []agent.Status{founding(), healthy()}, code: exitDone, out: "this board is a voter of cluster lab"},
@@ -85,6 +87,12 @@ func TestJoinService(t *testing.T) {
 				}
 				return systemd.State{Load: "not-found"}, nil
 			}
+			a.service.runnable = func(bin string) error {
+				if c.hidden {
+					return &systemd.RefusedError{Why: bin + ": the service does not see what is in /root", Hint: "move it"}
+				}
+				return nil
+			}
 			a.service.install = func(context.Context, string) (bool, error) {
 				if _, err := os.Stat(agent.ProfilePath(a.global.configDir)); err != nil {
 					t.Errorf("installed before the profile is in place: %v", err)
@@ -103,11 +111,12 @@ func TestJoinService(t *testing.T) {
 			if code != c.code || !strings.Contains(out, c.out) || !strings.Contains(errs, c.err) {
 				t.Errorf("exit %d, want %d\nstdout: %s\nstderr: %s", code, c.code, out, errs)
 			}
-			if c.noSystemd == (started == 1) || installs != c.installs || readable != installs {
+			refused := c.noSystemd || c.hidden
+			if refused == (started == 1) || installs != c.installs || readable != installs {
 				t.Errorf("started %d times, installed: %v, for the account that this made: %v", started, installs, readable)
 			}
-			if _, err := os.Stat(agent.ProfilePath(a.global.configDir)); (err == nil) == c.noSystemd {
-				t.Errorf("profile placed: %v, without systemd: %v", err == nil, c.noSystemd)
+			if _, err := os.Stat(agent.ProfilePath(a.global.configDir)); (err == nil) == refused {
+				t.Errorf("profile placed: %v, refused: %v", err == nil, refused)
 			}
 			if code == exitDone && errs != "" {
 				t.Errorf("stderr: %s", errs)
@@ -228,37 +237,6 @@ func TestJoinBringsABoardBack(t *testing.T) {
 	code, out, errs := a.do(t, "join", "--profile", path, "--timeout", "20s")
 	if code != exitDone || !strings.Contains(out, "this board had left; it takes part again") || !slices.Equal(did.list(), []string{"join"}) {
 		t.Errorf("exit %d\nstdout: %s\nstderr: %s", code, out, errs)
-	}
-}
-
-// An agent that runs without a profile takes it as soon as it is there. One that does
-// not answer, or runs with another profile, is started anew.
-func TestJoinLeavesAnAgentThatLooksForAProfile(t *testing.T) {
-	path := writeProfile(t, "lab")
-	waiting := founding()
-	waiting.Fleet.Profile = "another"
-	for name, c := range map[string]struct {
-		status []agent.Status
-		renews bool
-	}{
-		"it looks for one":   {[]agent.Status{noProfile()}, false},
-		"it does not answer": {nil, true},
-		"it has another one": {[]agent.Status{waiting}, true},
-	} {
-		t.Run(name, func(t *testing.T) {
-			a, renewed := newTestApp(t), []bool(nil)
-			if c.status != nil {
-				serveFake(t, a.runDir, &fakeAgent{status: c.status})
-			}
-			a.installed = func(context.Context) (bool, error) { return true, nil }
-			a.enableStart = func(_ context.Context, renew bool) error { renewed = append(renewed, renew); return nil }
-			if code, _, errs := a.do(t, "join", "--no-wait", "--profile", path); code != exitDone {
-				t.Fatalf("exit %d: %s", code, errs)
-			}
-			if !slices.Equal(renewed, []bool{c.renews}) {
-				t.Errorf("started with a restart: %v, want once %v", renewed, c.renews)
-			}
-		})
 	}
 }
 

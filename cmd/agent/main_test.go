@@ -78,6 +78,7 @@ func newTestApp(t *testing.T) *testApp {
 	a.underJournal = func() bool { return false }
 	a.service = hostService{isRoot: func() bool { return false }}
 	a.service.isRoot = func() bool { return true }
+	a.service.runnable = func(string) error { return nil }
 	return &testApp{app: a, out: out, err: errs, runDir: runDir}
 }
 

@@ -15,6 +15,7 @@ import (
 // hostService is what "agent service" reads of this host and does to it.
 type hostService struct {
 	isRoot               func() bool
+	runnable             func(bin string) error
 	install              func(ctx context.Context, bin string) (changed bool, err error)
 	uninstall            func(context.Context) (changed bool, err error)
 	start, stop, restart func(context.Context) error
@@ -23,8 +24,8 @@ type hostService struct {
 
 func newHostService() hostService {
 	return hostService{
-		isRoot:  func() bool { return os.Geteuid() == 0 },
-		install: systemd.Install, uninstall: systemd.Uninstall,
+		isRoot:   func() bool { return os.Geteuid() == 0 },
+		runnable: systemd.Runnable, install: systemd.Install, uninstall: systemd.Uninstall,
 		start: systemd.Start, stop: systemd.Stop, restart: systemd.Restart,
 		state: systemd.Read,
 	}
