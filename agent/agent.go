@@ -29,6 +29,7 @@ var ErrNoIdentity = errors.New("this hardware has nothing to be told apart by; g
 type Config struct {
 	StateDir, ConfigDir, RunDir string
 	Profile                     string     // put in place once the state directory is ours; "" : nothing
+	Anew                        bool       // no owner started it: it ended before with ErrStartAnew
 	Name                        string     // "" : the host's name
 	Address                     netip.Addr // zero: looked for
 	Interface                   string     // "" : as the profile says
@@ -73,6 +74,7 @@ type Agent struct {
 	renewal bootstrap.Renewal
 	turn    bootstrap.Turn
 	started time.Time
+	run     string    // a random number of this run
 	downBy  time.Time // when a board that is stopped waits no longer
 	memory  int64     // bytes that this board has; 0: not known
 	speed   diskSpeed // of the disk below StateDir; zero: not known
@@ -121,7 +123,11 @@ func Run(ctx context.Context, c Config) error {
 	defer cancel()
 	a.loop(ctx, down)
 	err = a.shutdown()
-	if err == nil && !a.renewal.Down {
+	if !a.renewal.Down {
+		if err != nil {
+			// No reason to stay away.
+			a.log.Error().Err(err).Msg("not all ended in order")
+		}
 		err = ErrStartAnew
 	}
 	return err
@@ -145,14 +151,14 @@ func newAgent(c Config, s *store) (*Agent, error) {
 		return nil, fmt.Errorf("identity of this board: %w", err)
 	}
 	a.board.Seq++
-	if c.Profile != "" && a.board.Intent.Do == bootstrap.IntentLeft {
+	if c.Profile != "" && !c.Anew && a.board.Intent.Do == bootstrap.IntentLeft {
 		// Its owner joins it again. A start alone, as after an upgrade, says nothing.
 		a.board.Intent = bootstrap.Intent{}
 	}
 	if err := s.write("board.json", a.board); err != nil {
 		return nil, fmt.Errorf("identity of this board: %w", err)
 	}
-	a.patience, a.started = rand.N(time.Second), time.Now()
+	a.patience, a.started, a.run = rand.N(time.Second), time.Now(), randomHex(4)
 	a.turn = turnOf(a.board.Turn, a.started)
 	a.runner = newRunner(c.Child, a.log.With().Str("from", "etcd").Logger())
 	a.runner.lock = s.lock

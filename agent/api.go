@@ -29,9 +29,11 @@ type BoardStatus struct {
 	Holding  bool      `json:"holding"`            // true: nothing more happens by itself
 	Warnings []string  `json:"warnings,omitempty"` // what the owner should know besides, in sentences
 	Version  string    `json:"version"`
-	// AgentSince is when this agent started, RestartAsked since when it is to start
-	// anew.
+	// AgentSince is when this agent started, AgentRun a random number by which its
+	// run can be told from the next one whatever the clock does, RestartAsked since
+	// when it is to start anew.
 	AgentSince   time.Time   `json:"agent_since"`
+	AgentRun     string      `json:"agent_run"`
 	RestartAsked *time.Time  `json:"restart_asked"`
 	Disk         *DiskStatus `json:"disk"`
 }

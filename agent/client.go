@@ -65,7 +65,7 @@ func (c *Client) Leave(ctx context.Context) error { return c.post(ctx, bootstrap
 func (c *Client) Yield(ctx context.Context) error { return c.post(ctx, bootstrap.OrderYield) }
 
 // Restart asks the agent to end in order and be started anew, when the cluster can
-// do without this board for a moment: see AgentSince in the status. Errors as with
+// do without this board for a moment: see AgentRun in the status. Errors as with
 // Status.
 func (c *Client) Restart(ctx context.Context) error { return c.post(ctx, bootstrap.OrderRestart) }
 

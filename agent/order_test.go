@@ -10,6 +10,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"muster/bootstrap"
+	"muster/discovery"
 )
 
 // refused checks that an order was refused, and why.
@@ -70,6 +71,25 @@ func TestEmptyBoardLeavesUntilItIsStartedAnew(t *testing.T) {
 		t.Fatal(err)
 	}
 	again.status(t, "back among the waiting", inState("found/waiting"))
+}
+
+// "agent join --foreground" that becomes the installed version has its arguments still.
+func TestOnlyItsOwnerBringsALeftBoardBack(t *testing.T) {
+	at := loopback(t, 1)
+	profile := loopbackProfile(t, 3, 3, at[0])
+	for name, anew := range map[string]bool{"joined by its owner": false, "started anew": true} {
+		dir := t.TempDir()
+		s := &store{dir: dir}
+		if err := s.write("board.json", boardRecord{ID: boardID("one"), Life: "a1", Fingerprints: discovery.Labelled("one").Fingerprints, Intent: bootstrap.Intent{Do: bootstrap.IntentLeft}}); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := newAgent(Config{StateDir: dir, Identity: "one", Profile: profile, Anew: anew, Log: zerolog.Nop()}, s); err != nil {
+			t.Fatal(err)
+		}
+		if out := s.onDisk(t).Intent.Do == bootstrap.IntentLeft; out != anew {
+			t.Errorf("%s: it stays out: %v", name, out)
+		}
+	}
 }
 
 func TestOrderThatWasNotBegunIsForgotten(t *testing.T) {

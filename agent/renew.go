@@ -39,13 +39,21 @@ func (a *Agent) askAnew(now time.Time, why string) {
 	}
 }
 
-// reasonToRestart is what the owner reads: after an upgrade the kernel says that
-// the file of this program is gone (proc_pid_exe(5)).
+// reasonToRestart is what the owner reads.
 func (a *Agent) reasonToRestart() string {
-	if file, err := os.Readlink("/proc/self/exe"); err == nil && strings.HasSuffix(file, " (deleted)") {
-		return fmt.Sprintf("another version is installed than the one that runs, %s", a.config.Version)
+	if w := a.outlived(); w != "" {
+		return w
 	}
 	return "its service is to be restarted"
+}
+
+// outlived says that this program is not the installed one any more, or "": after
+// an upgrade the kernel says that its file is gone (proc_pid_exe(5)).
+func (a *Agent) outlived() string {
+	if file, err := os.Readlink("/proc/self/exe"); err != nil || !strings.HasSuffix(file, " (deleted)") {
+		return ""
+	}
+	return fmt.Sprintf("another version is installed than the one that runs, %s", a.config.Version)
 }
 
 // goDown is the same for a board that ends whatever comes, within Patience. over

@@ -18,6 +18,7 @@ import (
 type view struct {
 	version string
 	started time.Time
+	run     string
 	state   bootstrap.State
 	action  bootstrap.Action
 	profile *profiles.Profile // nil without one
@@ -33,7 +34,7 @@ type view struct {
 // publish makes the present state visible.
 func (a *Agent) publish(act bootstrap.Action) {
 	a.action = act
-	v := &view{version: a.config.Version, started: a.started, state: a.state, action: act, speed: a.speed, warnings: a.warnings()}
+	v := &view{version: a.config.Version, started: a.started, run: a.run, state: a.state, action: act, speed: a.speed, warnings: a.warnings()}
 	if f := a.fleet; f != nil {
 		v.profile = f.profile
 		if f.gossip != nil {
@@ -85,7 +86,7 @@ func (v *view) board() BoardStatus {
 	}
 	return BoardStatus{ID: s.Self.ID, Name: names(s)[s.Self.ID], Address: text(s.Self.Address), Life: s.Self.Life, Role: bootstrap.Role(s),
 		State: string(a.Why), Why: a.Say, Hint: a.Hint, WaitsFor: orEmpty(a.WaitsFor), Since: v.shown(s.Since), Holding: a.Do == bootstrap.Hold, Warnings: v.warnings, Version: v.version,
-		AgentSince: v.shown(v.started), RestartAsked: asked, Disk: v.speed.status()}
+		AgentSince: v.shown(v.started), AgentRun: v.run, RestartAsked: asked, Disk: v.speed.status()}
 }
 
 // shown is a time as owners read it, by the clock of now.

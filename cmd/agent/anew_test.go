@@ -23,6 +23,7 @@ func TestRunStartsAnew(t *testing.T) {
 		"anywhere else":    {code: exitFailed, becomes: append([]string{"/usr/bin/agent"}, os.Args...)}, // a real exec does not return
 		"that it cannot":   {failed: errors.New("no such file"), code: exitFailed, becomes: append([]string{"/usr/bin/agent"}, os.Args...)},
 		"not when it ends": {environ: []string{"ENDS=1"}, code: exitDone},
+		"once more":        {environ: []string{"MUSTER_STARTED_ANEW=1"}, code: exitFailed, becomes: append([]string{"/usr/bin/agent"}, os.Args...)},
 	} {
 		t.Run(name, func(t *testing.T) {
 			a := newTestApp(t)
@@ -38,7 +39,7 @@ func TestRunStartsAnew(t *testing.T) {
 			}
 			var became []string
 			a.exec = func(file string, args, environ []string) error {
-				if !slices.Equal(environ, a.environ) {
+				if !slices.Equal(environ, append(slices.Clip(a.environ), "MUSTER_STARTED_ANEW=1")) {
 					t.Errorf("another environment: %v", environ)
 				}
 				became = append([]string{file}, args...)
@@ -47,6 +48,9 @@ func TestRunStartsAnew(t *testing.T) {
 			code, _, errs := a.do(t, "run")
 			if code != c.code || !slices.Equal(became, c.becomes) {
 				t.Errorf("exit %d, became %q, want %d and %q\n%s", code, became, c.code, c.becomes, errs)
+			}
+			if _, again := a.getenv("MUSTER_STARTED_ANEW"); config.Anew != again {
+				t.Errorf("takes itself for one that was started anew: %v", config.Anew)
 			}
 			if _, supervised := a.getenv("NOTIFY_SOCKET"); supervised != (config.Patience > 0) {
 				t.Errorf("waits %v when it is stopped", config.Patience)

@@ -73,7 +73,7 @@ func (a *app) restartInTurn(ctx context.Context, o restartOptions) error {
 	say("the agent starts anew when its turn comes")
 	waiting, cancel := context.WithTimeout(ctx, o.timeout)
 	defer cancel()
-	anew := func(s agent.Status) bool { return !s.Board.AgentSince.Equal(before.Board.AgentSince) }
+	anew := func(s agent.Status) bool { return s.Board.AgentRun != before.Board.AgentRun }
 	last := a.follow(waiting, words(before), say, anew)
 	switch {
 	case last != nil && anew(*last):

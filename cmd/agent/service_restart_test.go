@@ -4,14 +4,19 @@ import (
 	"reflect"
 	"strings"
 	"testing"
-	"time"
 
 	"muster/agent"
 )
 
 // anew is a board whose agent was started later.
 func anew(s agent.Status) agent.Status {
-	s.Board.AgentSince, s.Board.Version = s.Board.AgentSince.Add(time.Minute), "1.3.0"
+	s.Board.AgentRun, s.Board.Version = "00000002", "1.3.0"
+	return s
+}
+
+// clockSet is the same agent after the clock of its board was set.
+func clockSet(s agent.Status) agent.Status {
+	s.Board.AgentSince, s.Board.Since = s.Board.AgentSince.AddDate(50, 0, 0), s.Board.Since.AddDate(50, 0, 0)
 	return s
 }
 
@@ -26,7 +31,7 @@ func TestServiceRestartInTurn(t *testing.T) {
 		out   string
 		err   string
 	}{
-		"waits for the next agent": {"", &fakeAgent{after: []agent.Status{healthy(), waits, anew(healthy())}}, []string{"restart"}, exitDone, "the agent starts anew when its turn comes\n   0.0s  it has started anew, version 1.3.0\n", ""},
+		"waits for the next agent": {"", &fakeAgent{after: []agent.Status{healthy(), clockSet(waits), anew(healthy())}}, []string{"restart"}, exitDone, "the agent starts anew when its turn comes\n   0.0s  it has started anew, version 1.3.0\n", ""},
 		"leaves the request":       {"--no-wait", &fakeAgent{after: []agent.Status{waits}}, []string{"restart"}, exitDone, "the agent starts anew when its turn comes\n", ""},
 		"does not get its turn":    {"--timeout 300ms", &fakeAgent{after: []agent.Status{waits}}, []string{"restart"}, exitTimeout, "", "agent: service restart: after 300ms the agent has not started anew: etcd runs with the data of this board (waits for the turn of machine-2)\n  hint: it runs the old version since 02:00; the request stands; "},
 		"refused":                  {"", &fakeAgent{refuse: "this board is leaving"}, []string{"restart"}, exitRefused, "", "this board is leaving"},
