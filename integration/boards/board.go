@@ -13,6 +13,7 @@ import (
 	"strings"
 	"sync"
 	"syscall"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -65,7 +66,8 @@ type Board struct {
 
 	mu       sync.Mutex
 	address  netip.Prefix
-	disk     string // image of the state directory's own file system, "": it has none
+	disk     string        // image of the state directory's own file system, "": it has none
+	slow     time.Duration // what a synced write takes longer
 	scrapped bool
 	power    *power     // nil: off
 	running  []*Process // all that was started since power came on

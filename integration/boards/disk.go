@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -109,6 +110,28 @@ func (b *Board) FailDisk() {
 	if err != nil {
 		b.lab.t.Fatal(err)
 	}
+}
+
+// SlowDisk has every synced write take so much longer, as on a worn card, in whatever is started on the board from now
+// on and in its children; 0 ends it. Only the sync waits, as on such a card, not each block.
+func (b *Board) SlowDisk(by time.Duration) {
+	b.lab.t.Helper()
+	Require(b.lab.t, map[string]string{"strace": "strace"})
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.slow = by
+}
+
+// slowed is a command line with what makes its synced writes slow, if they are. With -o and a program strace blocks the
+// signals that are meant for that program.
+func (b *Board) slowed(name string, args []string) (string, []string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.slow == 0 {
+		return name, args
+	}
+	delay := fmt.Sprintf("inject=fsync,fdatasync:delay_enter=%d", b.slow.Microseconds())
+	return "strace", append([]string{"-f", "-qq", "-o", "/dev/null", "--seccomp-bpf", "-e", "trace=fsync,fdatasync", "-e", delay, "--", name}, args...)
 }
 
 // loopAt is the loop device that is mounted on a directory, by mountinfo (proc_pid_mountinfo(5)). Anything else than

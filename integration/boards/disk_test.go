@@ -1,11 +1,13 @@
 package boards
 
 import (
+	"context"
 	"errors"
 	"os"
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 )
 
 func TestDiskHasAnEndAndCanFail(t *testing.T) {
@@ -75,6 +77,29 @@ func TestDiskHasAnEndAndCanFail(t *testing.T) {
 	b.PowerOn()
 	if names := b.List(stateDir); strings.Join(names, " ") != "lost+found" {
 		t.Errorf("the wiped disk has %v", names)
+	}
+}
+
+func TestSlowDisk(t *testing.T) {
+	const by = 300 * time.Millisecond
+	l := New(t, 1)
+	b := l.Board(1)
+	took := func() time.Duration {
+		t.Helper()
+		begin := time.Now()
+		p := b.StartCommand("sh", "-c", "dd if=/dev/zero of=/var/lib/written bs=2k count=1 conv=fdatasync && exit 7")
+		ctx, cancel := context.WithTimeout(t.Context(), setupLimit)
+		defer cancel()
+		if code, err := p.Wait(ctx); err != nil || code != 7 {
+			t.Fatalf("exit %d, %v, want 7: %s", code, err, b.Log())
+		}
+		return time.Since(begin)
+	}
+	b.SlowDisk(by)
+	slow := took()
+	b.SlowDisk(0)
+	if fast := took(); slow < by || fast >= slow {
+		t.Errorf("a synced write took %v on the slow disk, %v after that; want %v at least, and less", slow, fast, by)
 	}
 }
 

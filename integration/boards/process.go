@@ -27,7 +27,7 @@ func (b *Board) Start(args ...string) *Process {
 	return b.StartCommand("agent", args...)
 }
 
-// StartCommand does the same with any program.
+// StartCommand does the same with any program. Where SlowDisk is in force, what Process tells of is strace in front of it.
 func (b *Board) StartCommand(name string, args ...string) *Process {
 	b.lab.t.Helper()
 	b.PowerOn()
@@ -36,6 +36,7 @@ func (b *Board) StartCommand(name string, args ...string) *Process {
 		b.lab.t.Fatal(err)
 	}
 	defer log.Close()
+	name, args = b.slowed(name, args)
 	cmd := b.command(context.Background(), name, args...)
 	cmd.Stdout, cmd.Stderr = log, log
 	p := &Process{board: b, cmd: cmd, done: make(chan struct{})}
