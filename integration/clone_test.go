@@ -60,7 +60,7 @@ func TestClone_MembersCard(t *testing.T) {
 	f, c, original, copied := copyOfVoter(t)
 	before := f.list(c.leader)
 	w := f.write(c.voters...)
-	ran := watchEtcds(copied)
+	ran := watchEtcds(copied, 5*time.Millisecond)
 	f.start(copied)
 	seen := f.await("the copy stands by", f.Boards(), all(settled(3, 1), oneCluster(before.cluster())))
 	if n := len(ran().pids); n != 0 {

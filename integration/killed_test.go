@@ -28,13 +28,13 @@ type sighted struct {
 	pids        map[int]bool
 }
 
-// watchEtcds looks at a board's processes all the time until it is called off.
-func watchEtcds(b *boards.Board) (callOff func() sighted) {
+// watchEtcds looks at a board's processes every so often until it is called off.
+func watchEtcds(b *boards.Board, every time.Duration) (callOff func() sighted) {
 	ctx, cancel := context.WithCancel(context.Background())
 	seen, done := sighted{pids: map[int]bool{}}, make(chan struct{})
 	go func() {
 		defer close(done)
-		tick := time.NewTicker(5 * time.Millisecond)
+		tick := time.NewTicker(every)
 		defer tick.Stop()
 		for {
 			pids := etcds(b)
@@ -72,7 +72,7 @@ func TestRestart_AgentKilled(t *testing.T) {
 			if len(old) != 1 {
 				t.Fatalf("processes %v: want one etcd", b.Processes())
 			}
-			callOff := watchEtcds(b)
+			callOff := watchEtcds(b, 5*time.Millisecond)
 			if test.stopped {
 				sendSignal(t, old[0], syscall.SIGSTOP)
 			}

@@ -24,12 +24,17 @@ type status struct {
 
 		AgentSince   time.Time  `json:"agent_since"`
 		RestartAsked *time.Time `json:"restart_asked"`
+		Disk         *struct {
+			P99 float64 `json:"fsync_p99_ms"`
+		} `json:"disk"`
 	} `json:"board"`
 	Fleet *struct {
 		Cluster        string `json:"cluster"`
 		BoardsExpected int    `json:"boards_expected"`
 		BoardsAlive    int    `json:"boards_alive"`
 		FoundingQuorum int    `json:"founding_quorum"`
+		Heartbeat      *int64 `json:"heartbeat_ms"`
+		Election       *int64 `json:"election_ms"`
 	} `json:"fleet"`
 	Cluster struct {
 		Founded        bool    `json:"founded"`
