@@ -21,6 +21,9 @@ func itoa(n int) string { return strconv.Itoa(n) }
 //     card, at most min(2Q-N-1, voters - majority) cards are wiped at all.
 //   - Data of which nobody knows whose it is is not copied: for the copy no file
 //     would come back.
+//   - A data directory alone is lost only when the board has noted that it had a
+//     log: in the moment before, nothing on the card tells the loss from a first
+//     start that was cut off.
 //   - A card is copied only when the plan is known on it or it never was used:
 //     a copy of a card that has promised is a second acceptor.
 //   - A board leaves only if others than it hold the cluster, and if the agent
@@ -55,7 +58,7 @@ func (w *World) bearable(f Fault) bool {
 		if (f.Kind == OldData || f.Kind == CopyData) && (b.left || !w.planSpread()) || f.Kind == TailLost && !w.caughtUp(b) {
 			return false
 		}
-		if f.Kind == Diverge && !w.startable(b) {
+		if f.Kind == Diverge && !w.startable(b) || f.Kind == DataLost && b.unnoted() {
 			return false
 		}
 		return w.spareable(b)
@@ -219,3 +222,7 @@ func (w *World) startable(b *board) bool {
 
 // unknown says that the file which says whose the data of a board is is away.
 func (b *board) unknown() bool { return b.disk.dir != nil && b.disk.dir.unowned }
+
+// unnoted says that the first start of a member has begun its log, and that nothing
+// else on the card says so yet.
+func (b *board) unnoted() bool { return !b.disk.dir.empty() && b.disk.dir.logged && !b.disk.born }
