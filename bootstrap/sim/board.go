@@ -18,6 +18,7 @@ type board struct {
 	power      bool
 	slow       time.Duration // factor
 	clock      time.Duration // how far its wall clock is off
+	sync       int           // what a write on its disk takes, in milliseconds; 0: not known
 	unreadable bool
 	unsure     bool   // what hardware this is cannot be told
 	bare       bool   // it has no profile

@@ -17,14 +17,15 @@ type child struct {
 	fault    bootstrap.Fault
 	retryAt  time.Duration
 	endedAt  time.Duration
-	turn     int // counts starts, so that a stop ends one that is not up yet
+	runs     bootstrap.Pace // the pace of the present child
+	turn     int            // counts starts, so that a stop ends one that is not up yet
 	heard    map[string]time.Duration
 	telling  bool // the child is about to tell its list again
 }
 
 // spawn starts a child, after the barrier if there is one.
 func (a *agent) spawn(l launch, barrier string) {
-	a.proc, a.wasReady, a.statusAt = bootstrap.ProcStarting, false, 0
+	a.proc, a.wasReady, a.statusAt, a.runs = bootstrap.ProcStarting, false, 0, l.pace
 	a.turn++
 	turn, deadline := a.turn, a.w.now+3*time.Second
 	var try func()

@@ -21,6 +21,7 @@ type disk struct {
 	dir         *dir
 	archive     []*dir
 	turn        bootstrap.Turn
+	pace        bootstrap.Pace // by which the board went last
 }
 
 // aside is what a set-aside that was begun will do next.

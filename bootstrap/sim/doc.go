@@ -21,7 +21,12 @@
 // empty log, nor runs on a machine other than its own (5). What is half done is named
 // on the disk (6). Every decision says why and since when, and a board that is not in
 // its place what it waits for or what would help (7). checkWrites, checkCard,
-// checkChange, checkAside, checkKnown, checkPromise and checkSays are where.
+// checkChange, checkTurn, checkAside, checkKnown, checkPromise and checkSays are where.
+//
+// The pace of etcd: a member starts only at the plan's or at one that a board's disk
+// needed, not before a slower one was needed for a minute, and as its own disk says,
+// so that its next start is the same (checkPace). Once the fleet is quiet all members
+// run at one pace, which is slow enough for their disks (offPace).
 //
 // # What is promised
 //
@@ -40,8 +45,9 @@
 //
 // # What is modelled simply
 //
-// Elections take a fixed time, a log is brought to a follower at once and to a
-// joiner after a while, and a write is all or nothing but for what a leader
-// without a quorum wrote into its own log. Wall clocks only matter where the
-// real ones do, in the IDs of members that are added.
+// Elections take a fixed time at every pace, and the way between two boards is always
+// short. No run lasts for the day after which a fleet gets faster. A log is brought to
+// a follower at once and to a joiner after a while, and a write is all or nothing but
+// for what a leader without a quorum wrote into its own log. Wall clocks only matter
+// where the real ones do, in the IDs of members that are added.
 package sim

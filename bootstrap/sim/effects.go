@@ -16,11 +16,15 @@ func (a *agent) founder() founding.Founder {
 
 // act carries out one action.
 func (a *agent) act(act bootstrap.Action) {
+	if a.keepPace(); !a.alive() {
+		return
+	}
 	a.machine.Refuse(bootstrap.FoundingRefusal(a.state))
 	switch act.Do {
 	case bootstrap.Wait, bootstrap.Hold:
 	case bootstrap.Propose:
 		a.patience = a.w.some(time.Second)
+		a.machine.SetHeartbeat(int(bootstrap.FoundingPace(a.state)))
 		a.carryOut(a.machine.Propose(act.Boards))
 	case bootstrap.Start:
 		a.start(act)
@@ -42,6 +46,8 @@ func (a *agent) act(act bootstrap.Action) {
 		a.steps(func() { a.intend(act.Intent) })
 	case bootstrap.Renew:
 		a.renew()
+	case bootstrap.Rerun:
+		a.rerun()
 	case bootstrap.Adopt:
 		a.steps(func() { a.adopt(act.Plan) })
 	default:
@@ -59,7 +65,8 @@ func (a *agent) intend(i bootstrap.Intent) {
 // start writes down what is begun, claims the directory and starts the child.
 func (a *agent) start(act bootstrap.Action) {
 	b, d := a.b, a.b.disk
-	l := launch{name: b.name(), url: b.peerURL(), wantMember: a.facts.Member, wantCluster: a.facts.Cluster}
+	l := launch{name: b.name(), url: b.peerURL(), wantMember: a.facts.Member, wantCluster: a.facts.Cluster, pace: a.pace(act)}
+	a.w.checkPace(a, l.pace, act.Plan != nil)
 	intent, barrier := bootstrap.Intent{}, ""
 	switch {
 	case act.Plan != nil:
@@ -131,7 +138,7 @@ func (a *agent) setAside(act bootstrap.Action) {
 	}, func() {
 		next := d.aside
 		d.id, d.life, d.hardware = next.id, next.life, next.hardware
-		d.born, d.readdressed, d.aside, d.intent = false, false, aside{}, bootstrap.Intent{}
+		d.born, d.readdressed, d.aside, d.intent, d.pace = false, false, aside{}, bootstrap.Intent{}, 0
 		if next.leaves {
 			d.intent.Do = bootstrap.IntentLeft
 		}

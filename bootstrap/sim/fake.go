@@ -10,6 +10,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"muster/bootstrap"
 )
 
 // Errors of a fake etcd, each for one of etcd's own.
@@ -73,6 +75,7 @@ type launch struct {
 	token       string
 	wantMember  string
 	wantCluster string
+	pace        bootstrap.Pace
 	machine     int           // on which it runs
 	lag         time.Duration // how long it takes to get all that the leader has
 }

@@ -49,6 +49,7 @@ const (
 	Unowned      Kind = "unowned"     // the file that says whose the data is is away for For; the agent restarts
 	Forget       Kind = "forget"      // what the board knew of who started which member is gone; the agent restarts
 	Renew        Kind = "renew"       // the agent is asked to start anew; with N all are
+	Pace         Kind = "pace"        // a write on the board's disk takes N ms for For, 0: for good; with N 0 that is not known
 	Boards       Kind = "boards"      // the owner writes N boards into every profile
 	RemoveByHand Kind = "remove"      // somebody removes the board's member with etcdctl
 )
@@ -154,6 +155,8 @@ func (w *World) injectBoard(b *board, f Fault) {
 			w.fabric.die(b.agent.server, b.full, "the file system cannot be written")
 			w.fabric.settle()
 		}
+	case Pace:
+		w.measured(b, f)
 	case Clock:
 		b.clock += time.Duration(f.N) * time.Second
 	case Slow:

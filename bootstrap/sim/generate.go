@@ -18,8 +18,38 @@ var deal = []struct {
 }
 
 // Generate makes the scenario of a seed: three to five boards, up to two spare
-// ones, and up to eight faults within some minutes.
+// ones, and up to eight faults within some minutes. In one of eight a disk becomes
+// slow besides.
 func Generate(seed uint64) Scenario {
+	s := generate(seed)
+	// From numbers of its own: the other faults stay what they were.
+	if r := rand.New(rand.NewPCG(seed, 11)); r.IntN(8) == 0 {
+		s.Faults = append(s.Faults, slowDisk(r, s)...)
+	}
+	return s
+}
+
+// slowDisk makes a board's disk slow, and faults at about the time at which the
+// fleet changes its pace for that.
+func slowDisk(r *rand.Rand, s Scenario) []Fault {
+	all := s.Boards + s.Spare
+	at := time.Duration(r.IntN(60000)) * time.Millisecond
+	if r.IntN(4) == 0 {
+		at = 0 // before there is a plan
+	}
+	faults := []Fault{fault1(r, Pace, at, all, s)}
+	kinds := append(slices.Clone(plain), Pace, KillAtStep)
+	if !s.TwoClusters {
+		kinds = append(kinds, Pace, KillAtStep, Split, MoveAll, Damage, Renew, Leave, Voters)
+	}
+	for range r.IntN(5) {
+		at := max(at+slowDownAfter+time.Duration(r.IntN(30000)-10000)*time.Millisecond, 0)
+		faults = append(faults, fault1(r, kinds[r.IntN(len(kinds))], at, all, s))
+	}
+	return faults
+}
+
+func generate(seed uint64) Scenario {
 	r := rand.New(rand.NewPCG(seed, 3))
 	if r.IntN(20) == 0 {
 		return overfull(r, seed)
@@ -47,6 +77,9 @@ func Generate(seed uint64) Scenario {
 	return s
 }
 
+// plain are the faults that befall a fleet in every state.
+var plain = []Kind{Kill, KillAtStep, PowerCut, Mains, Late, Loss, Move, Slow, Bare, Part, Wipe}
+
 // overfull makes a fleet that is larger than its profile allows at founding, which
 // may be cut in two while it founds: then it founds nothing, or one cluster, or a
 // second one that the others do not see. Its owner corrects the profile later.
@@ -57,11 +90,10 @@ func overfull(r *rand.Rand, seed uint64) Scenario {
 	if r.IntN(3) > 0 {
 		s.Faults = append(s.Faults, Fault{Kind: Split, Board: r.IntN(s.Boards - 1), For: time.Duration(20+r.IntN(60)) * time.Second})
 	}
-	kinds := []Kind{Kill, KillAtStep, PowerCut, Mains, Late, Loss, Move, Slow, Bare, Part, Wipe}
 	at := time.Duration(0)
 	for range r.IntN(4) {
 		at += time.Duration(r.IntN(40000)) * time.Millisecond
-		s.Faults = append(s.Faults, fault1(r, kinds[r.IntN(len(kinds))], at, s.Boards, s))
+		s.Faults = append(s.Faults, fault1(r, plain[r.IntN(len(plain))], at, s.Boards, s))
 	}
 	s.Faults = append(s.Faults, Fault{At: at + time.Duration(30+r.IntN(60))*time.Second, Kind: Boards, N: s.Boards})
 	return s
@@ -94,6 +126,8 @@ func fault1(r *rand.Rand, kind Kind, at time.Duration, all int, s Scenario) Faul
 		f.N = r.IntN(2000) - 1000
 	case Slow:
 		f.N = 2 + r.IntN(20)
+	case Pace:
+		f.N, f.For = []int{0, 90, 150, 200, 201, 900}[r.IntN(6)], time.Duration(r.IntN(2))*time.Duration(r.IntN(200))*time.Second
 	case Voters:
 		f.N = []int{1, 3, 5}[r.IntN(3)]
 	case Plug:

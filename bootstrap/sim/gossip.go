@@ -30,13 +30,14 @@ func (a *agent) sortedPeers() []*view {
 func (a *agent) card() card {
 	b, d, f := a.b, a.b.disk, a.facts
 	c := card{Peer: bootstrap.Peer{ID: a.gossipID(), Life: d.life, Name: b.name(), Address: b.host, PeerURL: b.peerURL(), Role: bootstrap.Role(a.state),
-		Boards: a.w.profileBoards(), Voters: a.w.voters, Seat: a.seat, Never: b.never, Renews: !a.renewal.Since.IsZero(), Mislists: bootstrap.Mislisted(a.state)}}
+		Boards: a.w.profileBoards(), Voters: a.w.voters, Seat: a.seat, Never: b.never, Renews: !a.renewal.Since.IsZero() || !bootstrap.Wish(a.state).Since.IsZero(),
+		Mislists: bootstrap.Mislisted(a.state), Measures: b.measures()}}
 	c.plan = a.digest
 	if b.copied() {
 		return c
 	}
 	c.Data = f.State == bootstrap.DiskMember || f.State == bootstrap.DiskDamaged
-	c.Cluster, c.Healthy = f.Cluster, a.healthy()
+	c.Cluster, c.Healthy, c.Pace = f.Cluster, a.healthy(), bootstrap.Steers(a.state)
 	if f.Owner == bootstrap.MatchSame {
 		c.Member = f.Member
 	}
@@ -49,8 +50,14 @@ func (a *agent) card() card {
 // show tells the others if this board's card changed, and the plan to whom does
 // not know it.
 func (a *agent) show() {
-	if c := a.card(); c != a.shown {
-		a.shown = c
+	c := a.card()
+	news := c
+	if c.Pace == bootstrap.DefaultPace {
+		// Who goes by nothing else learns nothing from it; the next exchange brings it.
+		news.Pace = 0
+	}
+	if news != a.shown {
+		a.shown = news
 		a.w.seq++
 		for _, o := range a.w.boards {
 			if o != a.b {

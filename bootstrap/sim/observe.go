@@ -72,7 +72,7 @@ func (a *agent) observe() bootstrap.Observation {
 	a.remember()
 	a.machine.SetSelf(a.founder())
 	o := bootstrap.Observation{
-		Now: w.time(), Failed: a.failed, Order: a.order, Seat: a.seat, Renewal: a.renewal, Turn: a.turnOf,
+		Now: w.time(), Failed: a.failed, Order: a.order, Seat: a.seat, Renewal: a.renewal, Turn: a.turnOf, Pacing: a.pacing(),
 		Want: bootstrap.Want{Cluster: "lab", Boards: w.profileBoards(), Voters: w.voters, Never: b.never, ReplaceAfter: replaceAfter},
 		Self: bootstrap.Self{ID: d.id, Life: d.life, Name: b.name(), Address: b.host, PeerURL: b.peerURL(), Patience: a.patience},
 		Disk: a.facts, Etcd: a.etcd(), Cluster: a.cluster,

@@ -26,6 +26,22 @@ func TestSimulationCanFail(t *testing.T) {
 			s.Disk.Hardware, s.Disk.Owner = bootstrap.MatchSame, bootstrap.MatchSame
 			return bootstrap.Decide(s)
 		}}},
+		{"restart etcd for the pace out of turn", "rule 4", plant{decide: func(s bootstrap.State) bootstrap.Action {
+			a := bootstrap.Decide(s)
+			if a.Do == bootstrap.TakeTurn && s.Renewal.Since.IsZero() {
+				a.Do = bootstrap.Rerun
+			}
+			return a
+		}}},
+		{"never restart etcd for the pace", "not whole 10m0s after the last fault: pace:", plant{decide: func(s bootstrap.State) bootstrap.Action {
+			a := bootstrap.Decide(s)
+			if a.Do == bootstrap.Rerun {
+				a.Do, a.Hint = bootstrap.Wait, "none"
+			}
+			return a
+		}}},
+		{"change the pace at once", "pace:", plant{hasty: true}},
+		{"forget the pace", "rule 6", plant{noPace: true}},
 		{"hold and do not say what would help", "rule 7", plant{decide: func(s bootstrap.State) bootstrap.Action {
 			a := bootstrap.Decide(s)
 			a.Hint = ""

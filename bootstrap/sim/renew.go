@@ -64,11 +64,17 @@ func (a *agent) turned(act bootstrap.Action, asked time.Duration, err error) {
 
 // renew ends the agent in order; it is started anew.
 func (a *agent) renew() {
-	s := a.server
-	if s != nil && s.ready && a.healthy() && s.list.voters() > 1 {
-		if t := a.w.fabric.pastOf(s.dir.cluster).turn; t.board != a.b || a.w.now >= t.until {
-			a.w.broke(fmt.Sprintf("rule 4: %s, a voter, goes down and it is not its turn", a.b.name()))
-		}
-	}
+	a.checkTurn()
 	a.steps(func() { a.halt(false) }, func() { a.b.kill(time.Second + a.w.some(2*time.Second)) })
+}
+
+// checkTurn holds a voter that goes down by itself against rule 4: it has its turn.
+func (a *agent) checkTurn() {
+	s := a.server
+	if s == nil || !s.ready || !a.healthy() || s.list.voters() < 2 {
+		return
+	}
+	if t := a.w.fabric.pastOf(s.dir.cluster).turn; t.board != a.b || a.w.now >= t.until {
+		a.w.broke(fmt.Sprintf("rule 4: %s, a voter, goes down and it is not its turn", a.b.name()))
+	}
 }

@@ -38,6 +38,9 @@ func (w *World) unfinished() string {
 	if l.voters() > w.voters {
 		return fmt.Sprintf("%d voters, want %d: %s", l.voters(), w.voters, w.rows())
 	}
+	if why := w.offPace(lead); why != "" {
+		return why
+	}
 	spare := 0
 	for _, b := range w.boards {
 		why := w.unsettledBoard(b, lead)

@@ -52,6 +52,8 @@ type plant struct {
 	noIntent     bool // intents are not written down
 	unknownEmpty bool // a disk that cannot be read is reported as empty
 	early        bool // a write is acknowledged before a quorum has it
+	noPace       bool // the pace that the fleet goes by is not written down
+	hasty        bool // a board goes by what its own disk needs at once
 	decide       func(bootstrap.State) bootstrap.Action
 }
 
@@ -76,9 +78,11 @@ type World struct {
 	main     string
 	wiped    int
 	verbose  bool
-	dirs     []*dir   // all that ever had a log, none of which may be gone
-	begun    []string // the clusters that were founded
-	byHand   bool     // a person changes the membership
+	dirs     []*dir                  // all that ever had a log, none of which may be gone
+	begun    []string                // the clusters that were founded
+	needed   map[bootstrap.Pace]bool // slower ones for which a board has measured
+	slowAt   time.Duration           // when the first did
+	byHand   bool                    // a person changes the membership
 	result   Result
 }
 
@@ -115,7 +119,7 @@ func play(s Scenario, p plant, verbose bool) Result {
 }
 
 func newWorld(s Scenario, p plant) *World {
-	w := &World{scenario: s, plant: p, random: rand.New(rand.NewPCG(s.Seed, 7)), cut: map[[2]int]int{}, voters: s.Voters, profile: s.Profile,
+	w := &World{scenario: s, plant: p, random: rand.New(rand.NewPCG(s.Seed, 7)), cut: map[[2]int]int{}, needed: map[bootstrap.Pace]bool{}, voters: s.Voters, profile: s.Profile,
 		late: 300 * time.Millisecond, result: Result{Rows: map[bootstrap.Row]int{}}}
 	if w.plant.decide == nil {
 		w.plant.decide = bootstrap.Decide
@@ -129,7 +133,7 @@ func newWorld(s Scenario, p plant) *World {
 	w.fabric.listed = w.serverListed
 	w.fabric.here = func(s *server) bool { return w.boards[s.machine].host == s.host }
 	for i := range s.Boards + s.Spare {
-		b := &board{w: w, n: i, hardware: fmt.Sprintf("%016x", i+1), never: i >= s.Boards, slow: 1, disk: &disk{}, host: fmt.Sprintf("10.0.0.%d", i+1)}
+		b := &board{w: w, n: i, hardware: fmt.Sprintf("%016x", i+1), never: i >= s.Boards, slow: 1, sync: fastSync, disk: &disk{}, host: fmt.Sprintf("10.0.0.%d", i+1)}
 		w.boards = append(w.boards, b)
 		if i < s.Boards {
 			w.after(time.Duration(w.random.Int64N(int64(3*time.Second))), b.switchOn)
