@@ -113,7 +113,7 @@ func reruns(log string, begin time.Time) (spans [][2]time.Time) {
 	for line := range strings.Lines(log) {
 		at, ok := timeOf(line, begin)
 		switch {
-		case ok && rerun.MatchString(line):
+		case ok && !down && rerun.MatchString(line):
 			spans, down = append(spans, [2]time.Time{at}), true
 		case ok && down && strings.Contains(line, "etcd is ready"):
 			spans[len(spans)-1][1], down = at, false
@@ -271,6 +271,7 @@ func TestReruns(t *testing.T) {
 	begin := time.Date(2026, 3, 1, 12, 0, 0, 0, time.Local)
 	const log = "12:00:01.000 INF etcd here is to start anew: the fleet's heartbeat is 200ms now, its etcd runs with 100ms; it asks for its turn state=restart/asked\n" +
 		"12:00:02.000 INF etcd here is to start anew: the fleet's heartbeat is 200ms now, its etcd runs with 100ms state=restart/asked\n" +
+		"12:00:02.100 INF etcd here is to start anew: the fleet's heartbeat is 200ms now, its etcd runs with 100ms state=restart/asked\n" +
 		"12:00:02.500 DBG starting an etcd server cors=[*] election-timeout=2s from=etcd heartbeat-interval=200ms name=one\n" +
 		"12:00:03.000 INF etcd is ready cluster_id=1\n12:00:04.000 INF etcd is ready cluster_id=1\n"
 	spans := reruns(log, begin)
