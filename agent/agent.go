@@ -82,6 +82,7 @@ type Agent struct {
 
 	state  bootstrap.State
 	action bootstrap.Action
+	held   bool // the decision that was logged last was to hold
 	// failure is what the last effect failed of, "" if it worked.
 	failure string
 	view    atomic.Pointer[view]

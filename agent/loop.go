@@ -91,9 +91,14 @@ func (a *Agent) report(act bootstrap.Action) {
 	}
 	_ = a.notify.Alive() // without systemd there is nobody to hear it
 	_ = a.notify.Status(statusLine(act, a.warnings()))
-	if act.Why == a.action.Why && (act.Do == bootstrap.Hold) == (a.action.Do == bootstrap.Hold) {
+	holds := act.Do == bootstrap.Hold
+	if act.Do == bootstrap.TakeTurn {
+		holds = a.held // that it asks once more is no news to whom it holds for
+	}
+	if act.Why == a.action.Why && holds == a.held {
 		return
 	}
+	a.held = holds
 	level := zerolog.InfoLevel
 	if act.Do == bootstrap.Hold {
 		level = zerolog.WarnLevel

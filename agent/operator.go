@@ -201,8 +201,11 @@ func (a *Agent) operated(out outcome) {
 	if out.err != nil {
 		a.operator.failedAt = time.Now()
 	}
-	if errors.Is(out.err, etcd.ErrTurnTaken) {
-		a.turn.Denied = time.Now()
+	switch {
+	case errors.Is(out.err, etcd.ErrTurnTaken):
+		a.turn.Denied, a.turn.Why = time.Now(), ""
+	case errors.Is(out.err, etcd.ErrNoTurns):
+		a.turn.Denied, a.turn.Why = time.Now(), out.err.Error()
 	}
 	if notYet(out.err) {
 		// The same decision follows for as long as it is right.
@@ -251,7 +254,7 @@ func (a *Agent) confirmAddress(act bootstrap.Action, list *etcd.MemberList) {
 
 // notYet says that an error passes by itself within moments and is no news.
 func notYet(err error) bool {
-	for _, passing := range []error{errListChanged, etcd.ErrUnhealthy, etcd.ErrNotInSync, etcd.ErrTooManyLearners, etcd.ErrPeerURLTaken, etcd.ErrNotLeader, etcd.ErrTurnTaken} {
+	for _, passing := range []error{errListChanged, etcd.ErrUnhealthy, etcd.ErrNotInSync, etcd.ErrTooManyLearners, etcd.ErrPeerURLTaken, etcd.ErrNotLeader, etcd.ErrTurnTaken, etcd.ErrNoTurns} {
 		if errors.Is(err, passing) {
 			return true
 		}

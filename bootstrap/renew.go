@@ -1,6 +1,7 @@
 package bootstrap
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 	"time"
@@ -20,8 +21,8 @@ type Renewal struct {
 	Etcd  bool   // the etcd child alone; it can wait for ever
 }
 
-// othersFirst is how long a leader waits for the wishes of others to be heard of:
-// an upgrade reaches all boards in the same second.
+// othersFirst is how long a leader waits for the wishes of others to be heard of: an
+// upgrade reaches all boards in the same second. A learner waits as long for its own.
 const othersFirst = 3 * time.Second
 
 // backSoon is how long a member may be away for a board that goes down to wait for
@@ -32,7 +33,8 @@ const backSoon = 30 * time.Second
 // that only one board can have been granted.
 type Turn struct {
 	Until  time.Time // it may have expired by then; zero: this board does not have it
-	Denied time.Time // when another board was last seen to have it
+	Denied time.Time // when this board last asked in vain
+	Why    string    // why it did, if not because another board has it
 }
 
 // askAgain is how long a board that was denied the turn waits before it asks again.
@@ -64,6 +66,8 @@ func inTurn(s State, a Action) Action {
 	switch {
 	case s.Etcd.Proc == ProcStarting && !s.Renewal.Down:
 		return alsoAsked(s, a)
+	case s.Etcd.Proc == ProcRunning && s.Etcd.Learner && !s.Renewal.Down && s.Now.Sub(s.Renewal.Since) < othersFirst:
+		return waitInTurn(s, say+"; it lets the steward hear of that first, which makes a voter of nobody who goes", tend)
 	case s.Etcd.Proc != ProcRunning || s.Etcd.Learner:
 		return Action{Do: Renew, Why: RestartAsked, Say: say}
 	case !inOrder(s) && !s.Renewal.Down:
@@ -80,7 +84,7 @@ func inTurn(s State, a Action) Action {
 	}
 	if !s.Turn.held(s.Now) && s.Cluster.voters() > 1 {
 		if s.Now.Sub(s.Turn.Denied) < askAgain {
-			return waitInTurn(s, say+"; another board has its turn", askAgain)
+			return waitInTurn(s, say+"; "+cmp.Or(s.Turn.Why, "another board has its turn"), askAgain)
 		}
 		return Action{Do: TakeTurn, Why: RestartAsked, Say: say + "; it asks for its turn", Members: s.Cluster.Members, Again: tend}
 	}
@@ -153,7 +157,7 @@ func RenewRefusal(s State) string {
 		}
 		p := memberPeer(s, m.ID)
 		switch {
-		case s.Renewal.Down && (m.Learner || p == nil || !p.Alive && s.Now.Sub(p.Since) > backSoon):
+		case s.Renewal.Down && (m.Learner || p != nil && !p.Alive && s.Now.Sub(p.Since) > backSoon):
 		case m.Learner:
 			unwell = append(unwell, nameOf(s, &s.Cluster.Members[i])+" is a learner yet")
 		case p == nil || !p.Alive || !p.Healthy:

@@ -30,6 +30,10 @@ func renewRows() []row {
 		{"restart/asked", follower, nil, TakeTurn, "asked to start anew: version 2 is installed; it asks for its turn"},
 		{"restart/asked in its turn", turned, nil, Renew, "asked to start anew"},
 		{"restart/asked another has the turn", follower, func(s *State) { s.Turn.Denied = t0.Add(-time.Second) }, Wait, "another board has its turn"},
+		{"restart/asked etcd grants no turn", follower, func(s *State) { s.Turn.Denied, s.Turn.Why = t0.Add(-time.Second), "etcd has no space" }, Wait, "is installed; etcd has no space"},
+		{"restart/asked etcd grants no turn for long", follower, func(s *State) {
+			s.Turn.Denied, s.Turn.Why, s.Renewal.Since = t0.Add(-time.Second), "etcd has no space", t0.Add(-time.Hour)
+		}, Hold, "etcd has no space"},
 		{"restart/asked asks again", follower, func(s *State) { s.Turn.Denied = t0.Add(-2 * time.Second) }, TakeTurn, ""},
 		{"restart/asked its turn may be over", turned, func(s *State) { s.Turn.Until = t0 }, TakeTurn, ""},
 		{"restart/asked another voter is not healthy", turned, func(s *State) { s.Peers[0].Healthy = false }, Wait, "because b is not healthy"},
@@ -53,6 +57,10 @@ func renewRows() []row {
 		}, Renew, "asked to start anew"},
 		{"restart/asked without a profile", func() State { return State{Observation: Observation{Now: t0, Renewal: Renewal{Since: t0}}} }, nil, Renew, ""},
 		{"restart/asked a learner", follower, func(s *State) { s.Etcd.Learner = true }, Renew, ""},
+		{"restart/asked a learner lets the steward hear of it", follower, func(s *State) { s.Etcd.Learner, s.Renewal.Since = true, t0 }, Wait, "lets the steward hear"},
+		{"restart/asked a learner that goes down waits for nobody", follower, func(s *State) {
+			s.Etcd.Learner, s.Renewal.Since, s.Renewal.Down = true, t0, true
+		}, Renew, ""},
 		{"restart/asked etcd keeps crashing", follower, func(s *State) { s.Etcd = Etcd{Proc: ProcBackoff, RetryAt: t0.Add(time.Minute)} }, Renew, ""},
 		{"restart an order to start anew waits while etcd starts", follower, func(s *State) { s.Etcd.Proc = ProcStarting }, Wait, "etcd is starting"},
 		{"restart/asked a board that goes down waits for a member in its turn", turned, func(s *State) {
@@ -61,6 +69,9 @@ func renewRows() []row {
 		{"restart/asked a board that goes down waits for no dead one", turned, func(s *State) {
 			s.Renewal.Down, s.Peers[0].Alive, s.Peers[0].Since = true, false, t0.Add(-time.Hour)
 		}, Renew, ""},
+		{"restart/asked a board that goes down does not take a member for dead that it never saw", turned, func(s *State) {
+			s.Renewal.Down, s.Peers = true, s.Peers[1:]
+		}, Wait, "because b is not healthy"},
 		{"restart/asked a board that goes down without a quorum", follower, func(s *State) { s.Renewal.Down, s.Cluster.AsOf = true, time.Time{} }, Renew, ""},
 		{"restart/asked a leader that goes down waits for no order of others", turned, func(s *State) {
 			s.Renewal.Down, s.Etcd.Leader, s.Peers[1].Renews = true, true, true

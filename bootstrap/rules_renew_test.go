@@ -54,7 +54,7 @@ func (j *judge) othersWork() bool {
 		switch {
 		case m.ID == j.s.Disk.Member:
 		case p != nil && p.Alive && p.Healthy && !m.Learner:
-		case j.s.Renewal.Down && (m.Learner || p == nil || !p.Alive && j.s.Now.Sub(p.Since) > 30*time.Second):
+		case j.s.Renewal.Down && (m.Learner || p != nil && !p.Alive && j.s.Now.Sub(p.Since) > 30*time.Second):
 		default:
 			return false
 		}

@@ -44,6 +44,7 @@ func seatRows() []row {
 
 		{"seat/promote", learning, caughtUp, Promote, "learner d is in sync"},
 		{"seat/promote not yet", learning, nil, Wait, "learner d catches up"},
+		{"seat/promote not while its board is to start anew", learning, func(s *State) { caughtUp(s); s.Peers[2].Renews = true }, Wait, "is to start anew before it becomes a voter"},
 		{"seat/promote not while a voter is silent", learning, func(s *State) { caughtUp(s); s.Etcd.Progress[1].Active = false }, Wait, "not all voters answer"},
 		{"seat/replace under a learner in sync", learning, func(s *State) { caughtUp(s); gone(s) }, Remove, "voter b has been unseen for 11m0s"},
 

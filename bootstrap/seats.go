@@ -76,6 +76,9 @@ func tendLearner(s State, l *Member) Action {
 		if a, ok := remove(s, SeatSurplus, l, fmt.Sprintf("learner %s is not needed: all %d seats are taken", nameOf(s, l), s.Want.Voters)); ok {
 			return a
 		}
+	case renews(s, l.ID):
+		wait.Say = fmt.Sprintf("learner %s is in sync, and is to start anew before it becomes a voter", nameOf(s, l))
+		return wait
 	case len(silent(s, "")) == 0:
 		return Action{Do: Promote, Why: SeatPromote, Say: fmt.Sprintf("learner %s is in sync and becomes a voter", nameOf(s, l)),
 			Target: l.ID, Members: s.Cluster.Members, Again: tend}
@@ -89,6 +92,12 @@ func tendLearner(s State, l *Member) Action {
 	wait.Say = fmt.Sprintf("learner %s is in sync; not all voters answer, so nothing is changed", nameOf(s, l))
 	wait.WaitsFor = silent(s, "")
 	return wait
+}
+
+// renews says that a member's board shows the wish to start anew.
+func renews(s State, member string) bool {
+	p := memberPeer(s, member)
+	return p != nil && p.Alive && p.Renews
 }
 
 // stalled says why a learner is given up, or "".

@@ -11,8 +11,12 @@ import (
 	clientv3 "go.etcd.io/etcd/client/v3"
 )
 
-// ErrTurnTaken: another board has the turn.
-var ErrTurnTaken = errors.New("another board has its turn")
+var (
+	// ErrTurnTaken: another board has the turn.
+	ErrTurnTaken = errors.New("another board has its turn")
+	// ErrNoTurns: etcd grants no lock before somebody has mended it.
+	ErrNoTurns = errors.New("etcd gives no turns")
+)
 
 // turnLease is the lock: a lease of this ID, which etcd grants to one caller
 // only (etcd v3.7.3 server/lease/lessor.go, ErrLeaseExists). It needs no key in
@@ -22,7 +26,7 @@ const turnLease clientv3.LeaseID = 0x6d75737465720001
 
 // TakeTurn takes the lock under which one voter at a time goes down, for at
 // least ttl. It returns [ErrTurnTaken] while another board, or this one from
-// before, has it.
+// before, has it, and [ErrNoTurns] while an alarm of etcd refuses all writes.
 func (c *Client) TakeTurn(ctx context.Context, ttl time.Duration) error {
 	ctx, cancel := context.WithTimeout(ctx, c.timeout)
 	defer cancel()
@@ -38,6 +42,10 @@ func (c *Client) TakeTurn(ctx context.Context, ttl time.Duration) error {
 	switch err = rpctypes.Error(err); {
 	case errors.Is(err, rpctypes.ErrLeaseExist):
 		return ErrTurnTaken
+	case errors.Is(err, rpctypes.ErrNoSpace):
+		return fmt.Errorf("%w, because its quota is used up: compact and defragment it, and `agent etcdctl alarm disarm`", ErrNoTurns)
+	case errors.Is(err, rpctypes.ErrCorrupt):
+		return fmt.Errorf("%w, because the data of its members differs: `agent etcdctl alarm list` names who is wrong", ErrNoTurns)
 	case err != nil:
 		return fmt.Errorf("take the turn: %w", err)
 	}

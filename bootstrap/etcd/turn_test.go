@@ -2,6 +2,7 @@ package etcd
 
 import (
 	"errors"
+	"strings"
 	"testing"
 	"time"
 )
@@ -39,6 +40,15 @@ func TestTurn(t *testing.T) {
 	}
 	if rev, err := one.Revision(t.Context()); err != nil || rev != 1 {
 		t.Errorf("revision %d (%v) of a cluster that nobody wrote to, want 1", rev, err)
+	}
+	if err := errors.Join(other.ReleaseTurn(t.Context()), one.Fence(t.Context())); err != nil {
+		t.Fatal(err)
+	}
+	if err := other.TakeTurn(t.Context(), time.Minute); !errors.Is(err, ErrNoTurns) || !strings.Contains(err.Error(), "quota") {
+		t.Errorf("a turn that etcd has no space for: %v", err)
+	}
+	if err := errors.Join(one.Unfence(t.Context()), other.TakeTurn(t.Context(), 5*time.Second)); err != nil {
+		t.Errorf("with space again: %v", err)
 	}
 	deadline := time.Now().Add(30 * time.Second)
 	for one.TakeTurn(t.Context(), time.Minute) != nil {

@@ -26,8 +26,11 @@ type turn struct {
 // takeTurn asks the quorum behind s for the turn.
 func (w *World) takeTurn(b *board, s *server) error {
 	p := w.fabric.pastOf(s.dir.cluster)
-	if w.now < p.turn.until {
+	switch {
+	case w.now < p.turn.until:
 		return errTurn
+	case s.list.fenced:
+		return errFenced
 	}
 	if err := w.fabric.propose(s, entry{kind: entryEmpty}); err != nil {
 		return err
@@ -52,7 +55,9 @@ func (w *World) releaseTurn(b *board, s *server) error {
 func (a *agent) turned(act bootstrap.Action, asked time.Duration, err error) {
 	switch {
 	case errors.Is(err, errTurn):
-		a.turnOf.Denied = a.w.time()
+		a.turnOf.Denied, a.turnOf.Why = a.w.time(), ""
+	case errors.Is(err, errFenced):
+		a.turnOf.Denied, a.turnOf.Why = a.w.time(), err.Error()
 	case err != nil:
 	case act.Do == bootstrap.TakeTurn:
 		a.turnOf = bootstrap.Turn{Until: epoch.Add(asked + turnFor - turnMargin)}
