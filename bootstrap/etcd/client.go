@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"crypto/tls"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -42,6 +43,7 @@ type ClientConfig struct {
 type Client struct {
 	c       *clientv3.Client
 	timeout time.Duration
+	single  single
 }
 
 // Member is one row of a member list.
@@ -103,11 +105,13 @@ func Dial(cfg ClientConfig) (*Client, error) {
 	if err != nil {
 		return nil, fmt.Errorf("etcd client: %w", err)
 	}
-	return &Client{c: c, timeout: orDefault(cfg.RequestTimeout, 3*time.Second)}, nil
+	return &Client{c: c, timeout: orDefault(cfg.RequestTimeout, 3*time.Second), single: single{open: map[string]*grpc.ClientConn{}}}, nil
 }
 
 // Close gives up the connections and ends open calls.
-func (c *Client) Close() error { return c.c.Close() }
+func (c *Client) Close() error {
+	return errors.Join(c.single.close(), c.c.Close())
+}
 
 // MemberList is a member list and the cluster that it is of.
 type MemberList struct {
@@ -135,13 +139,19 @@ func (c *Client) Members(ctx context.Context) (MemberList, error) {
 	return MemberList{ClusterID: bootstrap.FormatID(r.Header.GetClusterId()), Members: list}, nil
 }
 
-// Status asks the member behind one client URL about itself. It opens a
-// connection of its own and needs no quorum, but the member must be ready.
+// Status asks the member behind one client URL about itself, over a connection of
+// its own that is kept while the answers come. It needs no quorum, but the member
+// must be ready.
 func (c *Client) Status(ctx context.Context, endpoint string) (Status, error) {
 	ctx, cancel := context.WithTimeout(ctx, c.timeout)
 	defer cancel()
-	r, err := c.c.Status(ctx, endpoint)
+	conn, err := c.single.connection(endpoint, c.c.Dial)
 	if err != nil {
+		return Status{}, fmt.Errorf("status of %s: %w", endpoint, err)
+	}
+	r, err := clientv3.NewMaintenanceFromMaintenanceClient(clientv3.RetryMaintenanceClient(c.c, conn), c.c).Status(ctx, endpoint)
+	if err != nil {
+		c.single.drop(endpoint, conn)
 		return Status{}, fmt.Errorf("status of %s: %w", endpoint, err)
 	}
 	s := Status{
