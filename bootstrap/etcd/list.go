@@ -1,9 +1,7 @@
 package etcd
 
 import (
-	"context"
 	"slices"
-	"time"
 
 	"go.etcd.io/etcd/server/v3/etcdserver"
 
@@ -20,31 +18,22 @@ func listOf(s *etcdserver.EtcdServer) []Member {
 	return list
 }
 
-// watchList tells the member list whenever it differs from what was told last in
-// whom it lists, where, and who votes: nobody else would see that replay of the
-// log has undone a [Readdress]. It ends with ctx or the server.
-func watchList(ctx context.Context, s *etcdserver.EtcdServer, told []Member, r *reporter) {
-	tick := time.NewTicker(pollEvery)
-	defer tick.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-s.StoppingNotify():
-			return
-		case <-tick.C:
-		}
-		list := listOf(s)
-		if slices.EqualFunc(list, told, samePlace) {
-			continue
-		}
-		// What is told is in the database, with how far the log was applied. Whoever
-		// ends this process now and rewrites the addresses there would else find
-		// these replayed over it once more.
-		commit(s)
-		told = list
-		r.say(message{Event: EventMembers, Members: list})
+// lists tells the member list whenever it differs from what was told last in whom
+// it lists, where, and who votes: nobody else would see that replay of the log has
+// undone a [Readdress].
+type lists struct{ told []Member }
+
+func (l *lists) look(s *etcdserver.EtcdServer, r *reporter) {
+	list := listOf(s)
+	if slices.EqualFunc(list, l.told, samePlace) {
+		return
 	}
+	// What is told is in the database, with how far the log was applied. Whoever
+	// ends this process now and rewrites the addresses there would else find
+	// these replayed over it once more.
+	commit(s)
+	l.told = list
+	r.say(message{Event: EventMembers, Members: list})
 }
 
 func samePlace(a, b Member) bool {

@@ -2,7 +2,6 @@ package etcd
 
 import (
 	"cmp"
-	"context"
 	"expvar"
 	"slices"
 	"time"
@@ -14,11 +13,8 @@ import (
 	"muster/bootstrap"
 )
 
-// pollEvery is how often a leader is asked what it knows of its peers. All
-// periods below are counted in polls, so that a process that was stopped for a
-// while does not take its own absence for that of the others.
-const pollEvery = 250 * time.Millisecond
-
+// All periods are counted in polls, so that a process that was stopped for a while
+// does not take its own absence for that of the others.
 const (
 	// shortestWindow is the least time after which a silent member counts as
 	// inactive.
@@ -50,26 +46,6 @@ type Progress struct {
 	Match uint64 `json:"match,omitempty"`
 }
 
-// watchProgress tells what the leader sees of its peers, while the server leads
-// and only when it changes. It ends with ctx or the server.
-func watchProgress(ctx context.Context, s *etcdserver.EtcdServer, election time.Duration, r *reporter) {
-	v := newVitals(election)
-	tick := time.NewTicker(pollEvery)
-	defer tick.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-s.StoppingNotify():
-			return
-		case <-tick.C:
-		}
-		if report, due := v.see(leaderView(s)); due {
-			r.say(message{Event: EventProgress, Progress: report})
-		}
-	}
-}
-
 // leaderView is what the raft of a leading server knows of the members; peers is
 // nil if the server does not lead.
 //
@@ -92,7 +68,8 @@ func leaderView(s *etcdserver.EtcdServer) (leader uint64, peers map[uint64]track
 	return status.ID, status.Progress
 }
 
-// vitals folds polls of a leader's raft into reports. raft forgets who was active
+// vitals tells what a leader sees of its peers, while the server leads and only
+// when it changes: it folds polls of raft into reports. raft forgets who was active
 // at each check of the quorum, once per election timeout, and hears of them again
 // with their next answers; and under load a healthy member may lag for an
 // instant. So what was seen at any poll of the window counts.
@@ -106,6 +83,12 @@ type vitals struct {
 
 // lastSeen are the numbers of polls at which a member was so; 0 is never.
 type lastSeen struct{ active, inSync int }
+
+func (v *vitals) look(s *etcdserver.EtcdServer, r *reporter) {
+	if report, due := v.see(leaderView(s)); due {
+		r.say(message{Event: EventProgress, Progress: report})
+	}
+}
 
 func newVitals(election time.Duration) *vitals {
 	window := max(2*election, shortestWindow)

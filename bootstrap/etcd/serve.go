@@ -163,19 +163,24 @@ func accompany(ctx context.Context, c Config, e *embed.Etcd, haveLog bool, r *re
 		commit(e.Server)
 	}
 	r.say(message{Event: EventStarted, Member: member, Cluster: cluster, Members: list})
+	saidReady := make(chan struct{})
 	// It ends with the order to stop or with the server. Nobody waits for it: the
 	// process ends at once, and must not hang because it does.
-	go watchList(ctx, e.Server, list, r)
+	go pollServer(ctx, e, list, saidReady, r)
 	var intact <-chan error
 	if haveLog {
 		intact = compare(ctx, e)
 	}
-	return attend(ctx, e, r, lg, intact, message{Event: EventReady, Member: member, Cluster: cluster})
+	sayReady := func() {
+		r.say(message{Event: EventReady, Member: member, Cluster: cluster})
+		close(saidReady)
+	}
+	return attend(ctx, e, r, lg, intact, sayReady)
 }
 
 // attend waits until the server is ready, says so, and waits for its end, or for
 // the news on intact that its data differs from its peers'.
-func attend(ctx context.Context, e *embed.Etcd, r *reporter, lg *zap.Logger, intact <-chan error, ready message) int {
+func attend(ctx context.Context, e *embed.Etcd, r *reporter, lg *zap.Logger, intact <-chan error, sayReady func()) int {
 	// Before it is ready, a server has no leadership to hand over; and embed's
 	// Close would not return (etcd issue 9533), so it is never called.
 	stop := e.Server.HardStop
@@ -184,9 +189,7 @@ func attend(ctx context.Context, e *embed.Etcd, r *reporter, lg *zap.Logger, int
 		select {
 		case <-readyc:
 			readyc, stop = nil, e.Server.Stop
-			r.say(ready)
-			// Like watchList.
-			go watchProgress(ctx, e.Server, time.Duration(e.Config().ElectionMs)*time.Millisecond, r)
+			sayReady()
 		case <-ctx.Done():
 			if !within(stopLimit, stop) {
 				lg.Warn("ordered stop took too long, left without it", zap.Duration("limit", stopLimit))
