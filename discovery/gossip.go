@@ -106,6 +106,9 @@ func (g *Gossip) memberlistConfig(self netip.AddrPort, t *transport) *memberlist
 	m.Label = g.config.Cluster
 	m.SecretKey = slices.Clone(g.config.Key)
 	m.TCPTimeout = streamTimeout
+	// For each message, a ping too, a table of 64 kB would be made, to shorten what
+	// fits a packet. Those who compress are understood all the same.
+	m.EnableCompression = false
 	m.Transport = t
 	m.Logger = g.bridge.logger()
 	m.Delegate, m.Events, m.Conflict = delegate{g}, delegate{g}, delegate{g}
