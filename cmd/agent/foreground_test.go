@@ -179,3 +179,27 @@ func TestJoinForegroundEndsWithStdin(t *testing.T) {
 		t.Errorf("exit %d: %s", code, a.err)
 	}
 }
+
+// An onlooker has the cluster asked again only when the agent is elsewhere, or
+// for another reason, than at the last status.
+func TestSameReasons(t *testing.T) {
+	s := healthy()
+	same := agent.Explanation{State: s.Board.State, Why: s.Board.Why, Since: s.Board.Since}
+	state, why, since := same, same, same
+	state.State, why.Why, since.Since = "lost-quorum", "another", testNow
+	for _, c := range []struct {
+		name string
+		now  agent.Explanation
+		want bool
+	}{{"same", same, true}, {"another row", state, false}, {"another reason", why, false}, {"again", since, false}} {
+		a := newTestApp(t)
+		serveFake(t, a.runDir, &fakeAgent{explanation: c.now})
+		if got := sameReasons(t.Context(), a.client(), s); got != c.want {
+			t.Errorf("%s: %v", c.name, got)
+		}
+	}
+	a := newTestApp(t)
+	if sameReasons(t.Context(), a.client(), s) {
+		t.Error("an agent that does not answer has the same reasons")
+	}
+}

@@ -9,11 +9,13 @@ import (
 )
 
 // pollEvery is how often a verb that waits asks the agent, and pollPlaced how
-// often one that only looks on asks once the board has its place: each status
-// costs the cluster a read.
+// often one that only looks on asks once the board has its place. It then asks for
+// the agent's own reasons, and for the status, which costs each member a new
+// connection, when they are others or pollMembers have gone by.
 const (
-	pollEvery  = 200 * time.Millisecond
-	pollPlaced = 5 * time.Second
+	pollEvery   = 200 * time.Millisecond
+	pollPlaced  = 5 * time.Second
+	pollMembers = time.Minute
 )
 
 // stateLeave is the row of the design table in which a board leaves, and stays
@@ -87,10 +89,13 @@ func seatCount(s agent.Status) string {
 func (a *app) follow(ctx context.Context, said string, say func(string), done func(agent.Status) bool) *agent.Status {
 	client := a.client()
 	var last *agent.Status
+	var asked time.Time
 	for {
 		pause := pollEvery
-		if s, err := client.Status(ctx); err == nil {
-			last = &s
+		if done == nil && last != nil && placed(*last) && time.Since(asked) < pollMembers && sameReasons(ctx, client, *last) {
+			pause = pollPlaced
+		} else if s, err := client.Status(ctx); err == nil {
+			last, asked = &s, time.Now()
 			if text := words(s); text != said && text != "" {
 				say(text)
 				said = text
@@ -110,6 +115,13 @@ func (a *app) follow(ctx context.Context, said string, say func(string), done fu
 		case <-next.C:
 		}
 	}
+}
+
+// sameReasons tells whether the agent is where it was at that status, for the same
+// reasons, by its own knowledge.
+func sameReasons(ctx context.Context, client *agent.Client, s agent.Status) bool {
+	e, err := client.Explain(ctx)
+	return err == nil && e.State == s.Board.State && e.Why == s.Board.Why && e.Since.Equal(s.Board.Since)
 }
 
 // progressLines returns a say that writes one line each, with the time since
