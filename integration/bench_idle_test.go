@@ -77,6 +77,7 @@ type usage struct {
 	lines     int    // of all logs
 	written   int64  // bytes that went to a disk
 	cpu       time.Duration
+	agent     time.Duration // the agents' part of it
 }
 
 // usage adds up what runs on these boards.
@@ -89,12 +90,15 @@ func (f *fleet) usage(on []*boards.Board) usage {
 		if len(pids) == 0 {
 			f.t.Fatalf("nothing runs on board %d", b.Index)
 		}
-		for pid := range pids {
+		for pid, command := range pids {
 			written, cpu, err := usageOf(pid)
 			if err != nil {
 				f.t.Fatal(err)
 			}
 			u.written, u.cpu = u.written+written, u.cpu+cpu
+			if strings.HasPrefix(command, "agent ") {
+				u.agent += cpu
+			}
 		}
 		u.processes += fmt.Sprint(pids)
 	}
@@ -106,7 +110,7 @@ func (u usage) since(t testing.TB, before usage) usage {
 	if u.processes != before.processes {
 		t.Fatalf("not the same processes as before: %s became %s", before.processes, u.processes)
 	}
-	return usage{lines: u.lines - before.lines, written: u.written - before.written, cpu: u.cpu - before.cpu}
+	return usage{lines: u.lines - before.lines, written: u.written - before.written, cpu: u.cpu - before.cpu, agent: u.agent - before.agent}
 }
 
 // usageOf reads what a process has written to disks, what it wrote and deleted again in memory taken off
@@ -166,6 +170,8 @@ func idleTable(ours, byHand usage, span time.Duration, n int) string {
 	row("lines logged", float64(ours.lines), float64(byHand.lines))
 	row("KiB written to the disk", float64(ours.written)/1024, float64(byHand.written)/1024)
 	row("processor time, s", ours.cpu.Seconds(), byHand.cpu.Seconds())
-	percent := func(u usage) float64 { return 100 * u.cpu.Seconds() / span.Seconds() / float64(n) }
-	return text + fmt.Sprintf("%-28s %12.2f %12.2f", "  in percent of one core", percent(ours), percent(byHand))
+	row("  without the agent", (ours.cpu - ours.agent).Seconds(), byHand.cpu.Seconds())
+	percent := func(d time.Duration) float64 { return 100 * d.Seconds() / span.Seconds() / float64(n) }
+	return text + fmt.Sprintf("%-28s %12.2f %12.2f\n%-28s %12.2f", "  in percent of one core", percent(ours.cpu), percent(byHand.cpu),
+		"  of that the agent", percent(ours.agent))
 }
