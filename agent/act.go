@@ -156,15 +156,14 @@ func (a *Agent) childNews(n childReport) {
 	started, ended := a.runner.note(time.Now(), n)
 	if ended {
 		a.inspect()
-		if a.fleet != nil {
-			// What follows rests on what the others say from now on.
-			poke(a.fleet.watch.kick)
-		}
+		// What follows rests on what the others say from now on.
+		a.fleet.askNow()
 		return
 	}
 	switch {
 	case n.event.Kind == etcd.EventMembers:
 		a.listed(n.event.Members)
+		a.fleet.askNow()
 		return
 	case !started:
 		return
@@ -259,7 +258,7 @@ func (f *fleet) look(a *Agent) {
 		}
 	}
 	if seat != f.offered && seat != "" {
-		poke(f.watch.kick)
+		f.askNow()
 	}
 	f.offered = seat
 }

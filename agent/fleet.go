@@ -174,6 +174,8 @@ func (f *fleet) move(ctx context.Context, a *Agent, at netip.Addr) {
 	}
 	f.agree.setSelf(a.founder())
 	f.startGossip(ctx, a)
+	// What the quorum said before is of before the move.
+	f.askNow()
 }
 
 // startGossip makes this board seen, once it could also be a member: a founder
@@ -252,6 +254,13 @@ func (f *fleet) url(port int) string {
 		scheme = "https"
 	}
 	return scheme + "://" + net.JoinHostPort(f.address.String(), strconv.Itoa(port))
+}
+
+// askNow has the member list read at once: what it said before may be over.
+func (f *fleet) askNow() {
+	if f != nil {
+		poke(f.watch.kick)
+	}
 }
 
 // The events of a fleet. A nil fleet, and one without gossip, have none.

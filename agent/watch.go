@@ -12,10 +12,13 @@ import (
 )
 
 // How often the cluster is read: quickly until it has answered once, then
-// slowly; a standby asks a member over the network and asks seldom.
+// slowly; a standby asks a member over the network and asks seldom. The list takes
+// a round of messages between all voters: one whose member tells nothing new reads
+// it half as often as it asks that member.
 const (
 	watchSoon    = 150 * time.Millisecond
 	watchMember  = 2 * time.Second
+	watchList    = 2 * watchMember
 	watchStandby = 5 * time.Second
 )
 
@@ -109,11 +112,13 @@ func (w *watch) run(ctx context.Context) {
 	}()
 	timer := time.NewTimer(0)
 	defer timer.Stop()
+	now := true // the list is to be read whatever this board's member says
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-w.kick:
+			now = true
 		case <-timer.C:
 		}
 		w.mu.Lock()
@@ -127,11 +132,12 @@ func (w *watch) run(ctx context.Context) {
 			timer.Reset(watchStandby)
 			continue
 		}
-		r := w.round(round, t)
+		r, quiet := w.round(round, t, now)
 		abort()
 		w.publish(r)
+		now = r.listAt.IsZero() && !quiet
 		switch {
-		case r.listAt.IsZero():
+		case now:
 			timer.Reset(watchSoon)
 		case t.local != "":
 			timer.Reset(watchMember)
@@ -141,7 +147,9 @@ func (w *watch) run(ctx context.Context) {
 	}
 }
 
-func (w *watch) round(ctx context.Context, t target) (r reading) {
+// round asks this board's member, and the cluster unless it may rest: then it is
+// quiet.
+func (w *watch) round(ctx context.Context, t target, now bool) (r reading, quiet bool) {
 	if w.client == nil || !w.dialed.equal(t) {
 		if w.client != nil {
 			w.client.Close()
@@ -149,10 +157,11 @@ func (w *watch) round(ctx context.Context, t target) (r reading) {
 		}
 		c, err := etcd.Dial(t.client())
 		if err != nil {
-			return reading{}
+			return reading{}, false
 		}
 		w.client, w.dialed = c, t
 	}
+	before := w.read()
 	// The age of an answer counts from before the question.
 	asked := time.Now()
 	if t.local != "" {
@@ -163,15 +172,26 @@ func (w *watch) round(ctx context.Context, t target) (r reading) {
 		w.publish(r)
 	}
 	asked = time.Now()
+	if !now && !t.keys && before.listAt.After(asked.Add(-watchList)) && sameVoter(before, r) {
+		return r, true
+	}
 	list, err := w.client.Members(ctx)
 	if err != nil || list.ClusterID != t.cluster {
-		return r
+		return r, false
 	}
 	r.listAt, r.clusterID, r.members = asked, list.ClusterID, list.Members
 	if t.keys {
 		r.fenced, r.keys = readKeys(ctx, w.client, t.fence)
 	}
-	return r
+	return r, false
+}
+
+// sameVoter says that this board's member answers as before: it votes, follows the
+// same leader or leads, and has nothing to complain of.
+func sameVoter(before, r reading) bool {
+	was, is := before.local, r.local
+	return !before.localAt.IsZero() && !r.localAt.IsZero() && !is.Learner && is.Leader != "" && len(is.Errors) == 0 &&
+		is.MemberID == was.MemberID && is.Leader == was.Leader && is.Term == was.Term && !was.Learner && len(was.Errors) == 0
 }
 
 // readKeys tells whether any key was ever written: the revision of a store that
