@@ -23,10 +23,10 @@ func listOf(s *etcdserver.EtcdServer) []Member {
 // undone a [Readdress].
 type lists struct{ told []Member }
 
-func (l *lists) look(s *etcdserver.EtcdServer, r *reporter) {
+func (l *lists) look(s *etcdserver.EtcdServer, r *reporter) (news bool) {
 	list := listOf(s)
 	if slices.EqualFunc(list, l.told, samePlace) {
-		return
+		return false
 	}
 	// What is told is in the database, with how far the log was applied. Whoever
 	// ends this process now and rewrites the addresses there would else find
@@ -34,6 +34,7 @@ func (l *lists) look(s *etcdserver.EtcdServer, r *reporter) {
 	commit(s)
 	l.told = list
 	r.say(message{Event: EventMembers, Members: list})
+	return true
 }
 
 func samePlace(a, b Member) bool {
