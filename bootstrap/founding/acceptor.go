@@ -74,8 +74,8 @@ func (m *Machine) objection(msg Message) (Ready, bool) {
 		return Ready{Messages: m.address(Message{Type: TypeChosen, Plan: m.Chosen()}, msg.From)}, true
 	case msg.Terms != m.terms:
 		return m.rejectWith(msg, m.differs(msg.Terms)), true
-	case m.refuse != "":
-		return m.rejectWith(msg, m.refuse), true
+	case m.refusal() != "":
+		return m.rejectWith(msg, m.refusal()), true
 	case msg.Ballot.Less(m.record.Promised):
 		answer := Message{
 			Type:     TypeReject,

@@ -25,6 +25,8 @@ type Machine struct {
 	self   Founder
 	token  func() string
 	refuse string
+	// unfit is why this board takes no part until a plan is known to be chosen.
+	unfit  string
 	record Record
 	// seen is the highest counter met in any message of this founding.
 	seen     uint64
@@ -42,9 +44,11 @@ type Reject struct {
 }
 
 // New makes the machine of one board. It fails if the configuration is not
-// complete, or if the record cannot belong to it: another cluster or
-// generation, or an accepted plan that the terms do not allow. Such a record
-// must not be thrown away, since the plan in it may have been chosen.
+// complete, or if the record cannot belong to it: another cluster or generation,
+// or a plan that nobody can have proposed. Such a record must not be thrown away,
+// since the plan in it may have been chosen. Nor must one whose plan has more or
+// fewer founders than the terms allow, because the owner has changed them since: then
+// this board takes no part, but for learning what was chosen.
 func New(c Config) (*Machine, error) {
 	if err := c.Terms.Validate(); err != nil {
 		return nil, err
@@ -64,13 +68,11 @@ func New(c Config) (*Machine, error) {
 		if !r.Accepted.Ballot.possible() || r.Promised.Less(r.Accepted.Ballot) {
 			return nil, fmt.Errorf("founding record: accepted in ballot %s, promised %s", r.Accepted.Ballot, r.Promised)
 		}
-		// Once a plan is chosen the owner may change boards and voters.
-		validate := r.Accepted.Plan.Validate
-		if r.Chosen != nil {
-			validate = r.Accepted.Plan.validateFor
-		}
-		if err := validate(c.Terms); err != nil {
+		if err := r.Accepted.Plan.validateFor(c.Terms); err != nil {
 			return nil, fmt.Errorf("founding record: accepted: %w", err)
+		}
+		if err := r.Accepted.Plan.Validate(c.Terms); err != nil {
+			m.unfit = fmt.Sprintf("it has accepted a plan of other terms, which may have been chosen (%v)", err)
 		}
 	}
 	if r.Chosen != nil {
@@ -100,6 +102,14 @@ func (m *Machine) Refuse(reason string) {
 	if reason != "" {
 		m.proposal = nil
 	}
+}
+
+// refusal is why this board takes no part, or "".
+func (m *Machine) refusal() string {
+	if m.unfit != "" && m.record.Chosen == nil {
+		return m.unfit
+	}
+	return m.refuse
 }
 
 // Terms returns the terms given to New.
@@ -145,7 +155,7 @@ func (m *Machine) Status() Status {
 		Quorum:     m.terms.Quorum(),
 		Promised:   m.record.Promised,
 		Chosen:     m.record.Chosen != nil,
-		Refusing:   m.refuse,
+		Refusing:   m.refusal(),
 		LastReject: m.reject,
 	}
 	p := m.proposal

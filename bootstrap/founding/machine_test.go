@@ -277,7 +277,7 @@ func TestNewRefusesForeignRecords(t *testing.T) {
 		want   string
 	}{
 		{Record{Promised: Ballot{MaxCounter + 1, "b2", "l2"}}, "impossible ballot"},
-		{Record{Promised: b, Accepted: &Accepted{b, plan}}, "1 founders, want 3"},
+		{Record{Promised: b, Accepted: &Accepted{b, foreign}}, "shed"},
 		{Record{Accepted: &Accepted{b, plan}}, "promised none"},
 		{Record{Chosen: &foreign}, "shed"},
 		{Record{Chosen: &plan}, ""}, // the owner raised voters since

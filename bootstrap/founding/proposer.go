@@ -40,8 +40,8 @@ func (m *Machine) Propose(boards []string) Ready {
 	}
 	counter := max(m.seen, m.record.Promised.Counter) + 1
 	switch {
-	case m.refuse != "":
-		return m.hold(m.refuse)
+	case m.refusal() != "":
+		return m.hold(m.refusal())
 	case len(boards) > m.terms.Limit():
 		return m.hold(fmt.Sprintf("%d boards, founding is safe among at most %d", len(boards), m.terms.Limit()))
 	case counter > MaxCounter:

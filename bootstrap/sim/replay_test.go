@@ -12,6 +12,11 @@ var replays = []struct {
 	name string
 	Scenario
 }{
+	{"a founder that was off while the plan was chosen and voters were changed takes part again",
+		Scenario{Seed: 208347, Boards: 5, Voters: 5, Faults: []Fault{
+			{At: 3000 * time.Millisecond, Kind: PowerCut, Board: 2, For: 21 * time.Second},
+			{At: 14728 * time.Millisecond, Kind: Voters, Board: 3, N: 1},
+		}}},
 	{"all move while they run: the last list is no word of a quorum that is gone",
 		Scenario{Seed: 2, Boards: 3, Voters: 3, Faults: []Fault{
 			{At: 37912 * time.Millisecond, Kind: MoveAll},
