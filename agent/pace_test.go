@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"net/netip"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -47,41 +48,77 @@ func TestPeriods(t *testing.T) {
 // two boards come back with another pace than the third: whoever leads is followed,
 // by the boards' etcd alone, one at a time.
 func TestPaceOfAFleet(t *testing.T) {
-	at := loopback(t, 3)
-	profile := loopbackProfile(t, 3, 3, at[0])
-	dir := t.TempDir()
-	opened := func(name string, do func(*store) error) {
-		t.Helper()
-		s, err := openStore(filepath.Join(dir, name, "state"))
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer s.close()
-		if err := do(s); err != nil {
-			t.Fatal(err)
-		}
-	}
-	names := []string{"one", "two", "three"}
-	start := func() (all []*running) {
-		for i, name := range names {
-			all = append(all, power(t, filepath.Join(dir, name), name, at[i], profile))
-		}
-		return all
-	}
-	well := func(s Status) bool {
-		return len(s.Members) == 3 && s.Board.Role == "voter" && s.Fleet.Heartbeat != nil && s.Fleet.Election != nil && s.Board.RestartAsked == nil
-	}
-	for _, name := range names {
+	f := newPacedFleet(t, "one", "two", "three")
+	for _, name := range f.names {
 		// Not as this machine's disk happens to be.
 		d := diskSpeed{P50: 1, P99: 2, Writes: 30}
 		if name == "two" {
 			d.P99 = 150
 		}
-		opened(name, func(s *store) error { return s.write("disk.json", d) })
+		f.opened(t, name, func(s *store) error { return s.write("disk.json", d) })
 	}
-	first := start()
+	first := f.start(t)
+	mustHavePlannedPace(t, first)
 	for _, r := range first {
-		s := r.status(t, "a voter", well)
+		if err := r.stop(); err != nil {
+			t.Error(err)
+		}
+	}
+	for _, name := range f.names[:2] {
+		f.opened(t, name, func(s *store) error {
+			b := s.onDisk(t)
+			b.Pace = 500
+			return s.write("board.json", b)
+		})
+	}
+	mustFollowTheLeader(t, f.start(t))
+}
+
+// pacedFleet is the state directories of boards that are started more than once.
+type pacedFleet struct {
+	names   []string
+	at      []netip.Addr
+	dir     string
+	profile string
+}
+
+func newPacedFleet(t *testing.T, names ...string) *pacedFleet {
+	t.Helper()
+	at := loopback(t, len(names))
+	return &pacedFleet{names: names, at: at, dir: t.TempDir(), profile: loopbackProfile(t, len(names), len(names), at[0])}
+}
+
+// opened does something with the store of a board that is off.
+func (f *pacedFleet) opened(t *testing.T, name string, do func(*store) error) {
+	t.Helper()
+	s, err := openStore(filepath.Join(f.dir, name, "state"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.close()
+	if err := do(s); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func (f *pacedFleet) start(t *testing.T) (all []*running) {
+	t.Helper()
+	for i, name := range f.names {
+		all = append(all, power(t, filepath.Join(f.dir, name), name, f.at[i], f.profile))
+	}
+	return all
+}
+
+// isPaced tells whether a board is one of three voters whose pace is known.
+func isPaced(s Status) bool {
+	return len(s.Members) == 3 && s.Board.Role == "voter" && s.Fleet.Heartbeat != nil && s.Fleet.Election != nil && s.Board.RestartAsked == nil
+}
+
+// mustHavePlannedPace wants the pace that the slow disk of board "two" needs on all, and a warning on that one.
+func mustHavePlannedPace(t *testing.T, fleet []*running) {
+	t.Helper()
+	for _, r := range fleet {
+		s := r.status(t, "a voter", isPaced)
 		if *s.Fleet.Heartbeat != 200 || *s.Fleet.Election != 2000 || s.Board.Disk == nil {
 			t.Errorf("%s: heartbeat %d, election %d, disk %v", r.config.Name, *s.Fleet.Heartbeat, *s.Fleet.Election, s.Board.Disk)
 		}
@@ -89,36 +126,28 @@ func TestPaceOfAFleet(t *testing.T) {
 			t.Errorf("%s warns of %q", r.config.Name, s.Board.Warnings)
 		}
 	}
-	for _, r := range first {
-		if err := r.stop(); err != nil {
-			t.Error(err)
-		}
-	}
-	for _, name := range names[:2] {
-		opened(name, func(s *store) error {
-			b := s.onDisk(t)
-			b.Pace = 500
-			return s.write("board.json", b)
-		})
-	}
-	second := start()
+}
+
+// mustFollowTheLeader wants boards of two paces to come to one, for which no agent starts anew.
+func mustFollowTheLeader(t *testing.T, fleet []*running) {
+	t.Helper()
 	since := map[string]time.Time{}
-	for _, r := range second {
+	for _, r := range fleet {
 		since[r.config.Name] = r.status(t, "back", func(s Status) bool { return s.Board.Role == "voter" }).Board.AgentSince
 	}
 	agreed := func(s Status) bool {
 		leader, again := int64(0), 0
-		for _, r := range second {
+		for _, r := range fleet {
 			again += strings.Count(r.log.String(), "etcd here is to start anew: the fleet's heartbeat is")
 			o, err := r.client.Status(t.Context())
-			if err != nil || !well(o) || leader != 0 && *o.Fleet.Heartbeat != leader {
+			if err != nil || !isPaced(o) || leader != 0 && *o.Fleet.Heartbeat != leader {
 				return false
 			}
 			leader = *o.Fleet.Heartbeat
 		}
 		return again > 0 && (leader == 200 || leader == 500)
 	}
-	for _, r := range second {
+	for _, r := range fleet {
 		s := r.status(t, "at one pace with the others", agreed)
 		if !s.Board.AgentSince.Equal(since[r.config.Name]) {
 			t.Errorf("%s: the agent started anew", r.config.Name)

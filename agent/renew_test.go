@@ -33,6 +33,27 @@ func TestRestartAsked_AllAtOnce(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	after := awaitRestarts(t, fleet, before)
+	for name, since := range after {
+		if name != leader && since.After(after[leader]) {
+			t.Errorf("%s started anew after %s, which led", name, leader)
+		}
+	}
+	for _, r := range fleet {
+		s := r.status(t, "whole again", whole)
+		if s.Board.RestartAsked != nil || s.Board.State == string(bootstrap.RestartAsked) {
+			t.Errorf("%s still is to start anew: %+v", r.config.Name, s.Board)
+		}
+	}
+	for _, r := range fleet {
+		awaitTurnGiven(t, r)
+	}
+}
+
+// awaitRestarts waits until every agent has started anew, of which no two may be down at the same time, and returns
+// since when each runs.
+func awaitRestarts(t *testing.T, fleet []*running, before map[string]time.Time) map[string]time.Time {
+	t.Helper()
 	down := func(r *running) bool {
 		_, err := r.client.Status(t.Context())
 		return err != nil
@@ -52,27 +73,19 @@ func TestRestartAsked_AllAtOnce(t *testing.T) {
 			}
 		}
 	}
-	for name, since := range after {
-		if name != leader && since.After(after[leader]) {
-			t.Errorf("%s started anew after %s, which led", name, leader)
-		}
-	}
-	for _, r := range fleet {
-		s := r.status(t, "whole again", whole)
-		if s.Board.RestartAsked != nil || s.Board.State == string(bootstrap.RestartAsked) {
-			t.Errorf("%s still is to start anew: %+v", r.config.Name, s.Board)
-		}
-	}
-	for _, r := range fleet {
+	return after
+}
+
+// awaitTurnGiven waits until the record of a board no longer has its turn.
+func awaitTurnGiven(t *testing.T, r *running) {
+	t.Helper()
+	for deadline := time.Now().Add(time.Minute); ; time.Sleep(50 * time.Millisecond) {
 		var b boardRecord
-		for deadline := time.Now().Add(time.Minute); ; time.Sleep(50 * time.Millisecond) {
-			if err := (&store{dir: r.config.StateDir}).read("board.json", &b); err == nil && b.Turn == nil {
-				break
-			}
-			if time.Now().After(deadline) {
-				t.Fatalf("%s keeps its turn: %+v", r.config.Name, b.Turn)
-			}
-			b = boardRecord{}
+		if err := (&store{dir: r.config.StateDir}).read("board.json", &b); err == nil && b.Turn == nil {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("%s keeps its turn: %+v", r.config.Name, b.Turn)
 		}
 	}
 }
