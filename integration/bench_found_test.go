@@ -38,14 +38,7 @@ const (
 //
 // The ratio is printed and not judged: on a busy machine it says nothing.
 func BenchmarkFound(b *testing.B) {
-	rounds := defaultRounds
-	if text := os.Getenv(roundsEnv); text != "" {
-		n, err := strconv.Atoi(text)
-		if err != nil || n < 1 {
-			b.Fatalf("%s=%q: want a number of rounds", roundsEnv, text)
-		}
-		rounds = n
-	}
+	rounds := setting(b, roundsEnv, defaultRounds)
 	ours := newFounding(newFleetAlone(b, 4))
 	if err := goBuild("etcd", stockEtcd); err != nil {
 		b.Fatal(err)
@@ -61,10 +54,8 @@ func BenchmarkFound(b *testing.B) {
 	median, mean := ratio(x.at(0.5), y.at(0.5)), ratio(x.mean(), y.mean())
 	// Ten lines at most: package testing cuts the output of a benchmark to that.
 	b.Log(strings.Join([]string{
-		fmt.Sprintf("start of the last process to a put through each of three members, TLS, empty disks, %d rounds each:", rounds),
-		fmt.Sprintf("founding, four boards   %v", x),
-		fmt.Sprintf("three etcd by hand      %v", y),
-		fmt.Sprintf("ratio of medians %.2f, of means %.2f; aim %.2f", median, mean, aim),
+		fmt.Sprintf("ms from the start of the last process to a put through each of three members, TLS, empty disks, %d rounds each:", rounds),
+		foundTable(x, y),
 		"founding, in order: " + inMilliseconds(our.runs()),
 		"by hand, in order:  " + inMilliseconds(plain.runs()),
 		fmt.Sprintf("the first process was started %v before the last here, %v there (medians)", our.lead(), plain.lead()),
@@ -75,6 +66,34 @@ func BenchmarkFound(b *testing.B) {
 	b.ReportMetric(mean, "ratio-of-means")
 	b.ReportMetric(float64(x.at(0.5).Milliseconds()), "founding-ms")
 	b.ReportMetric(float64(y.at(0.5).Milliseconds()), "by-hand-ms")
+}
+
+// setting is the number that an environment variable sets for a benchmark, or its default.
+func setting(b *testing.B, env string, byDefault int) int {
+	b.Helper()
+	text := os.Getenv(env)
+	if text == "" {
+		return byDefault
+	}
+	n, err := strconv.Atoi(text)
+	if err != nil || n < 1 {
+		b.Fatalf("%s=%q: want a number from 1 on", env, text)
+	}
+	return n
+}
+
+// foundTable is one row for each of the two, and their ratio.
+func foundTable(ours, byHand spread) string {
+	row := func(name string, s spread) []string {
+		cells := []string{name}
+		for _, d := range []time.Duration{s.at(0), s.at(0.5), s.at(0.75), s.at(1), s.mean()} {
+			cells = append(cells, fmt.Sprint(d.Milliseconds()))
+		}
+		return cells
+	}
+	return table(
+		[]string{"", "min", "median", "p75", "max", "mean"}, row("founding, four boards", ours), row("three etcd by hand", byHand),
+		[]string{fmt.Sprintf("ratio, aim %.2f", aim), "", ratioCell(ours.at(0.5), byHand.at(0.5)), "", "", ratioCell(ours.mean(), byHand.mean())})
 }
 
 // founding is a lab in which fleets of four boards with three voters are founded, one after the other.

@@ -24,15 +24,7 @@ const (
 // the same time on the same kind of boards: lines logged, bytes that go to the disk, processor time. Both have begun
 // long enough ago that what belongs to the start is over. The ratios are printed and not judged.
 func BenchmarkIdle(b *testing.B) {
-	minutes := defaultMinutes
-	if text := os.Getenv(minutesEnv); text != "" {
-		n, err := strconv.Atoi(text)
-		if err != nil || n < 1 {
-			b.Fatalf("%s=%q: want a number of minutes", minutesEnv, text)
-		}
-		minutes = n
-	}
-	span := time.Duration(minutes) * time.Minute
+	span := time.Duration(setting(b, minutesEnv, defaultMinutes)) * time.Minute
 	ours, byHand := idleFleet(b), idlePlain(b)
 	ours.untilSilent(b.Context())
 	logged := ours.logged()
@@ -159,19 +151,18 @@ func parseCPU(stat string) (time.Duration, error) {
 // idleTable is one row per figure, by hour and board.
 func idleTable(ours, byHand usage, span time.Duration, n int) string {
 	hourly := float64(time.Hour) / float64(span) / float64(n)
-	text := fmt.Sprintf("by hour and board, from %v of %d boards each; the agent and its etcd together\n%-28s %12s %12s %8s\n", span, n, "", "ours", "plain etcd", "ratio")
-	row := func(name string, x, y float64) {
-		ratio := "-"
-		if y > 0 {
-			ratio = fmt.Sprintf("%.2f", x/y)
-		}
-		text += fmt.Sprintf("%-28s %12.1f %12.1f %8s\n", name, x*hourly, y*hourly, ratio)
+	row := func(name string, x, y float64) []string {
+		return []string{name, fmt.Sprintf("%.1f", x*hourly), fmt.Sprintf("%.1f", y*hourly), ratioCell(x, y)}
 	}
-	row("lines logged", float64(ours.lines), float64(byHand.lines))
-	row("KiB written to the disk", float64(ours.written)/1024, float64(byHand.written)/1024)
-	row("processor time, s", ours.cpu.Seconds(), byHand.cpu.Seconds())
-	row("  without the agent", (ours.cpu - ours.agent).Seconds(), byHand.cpu.Seconds())
-	percent := func(d time.Duration) float64 { return 100 * d.Seconds() / span.Seconds() / float64(n) }
-	return text + fmt.Sprintf("%-28s %12.2f %12.2f\n%-28s %12.2f", "  in percent of one core", percent(ours.cpu), percent(byHand.cpu),
-		"  of that the agent", percent(ours.agent))
+	percent := func(d time.Duration) string {
+		return fmt.Sprintf("%.2f", 100*d.Seconds()/span.Seconds()/float64(n))
+	}
+	return fmt.Sprintf("by hour and board, from %v of %d boards each; the agent and its etcd together\n", span, n) + table(
+		[]string{"", "ours", "plain etcd", "ratio"},
+		row("lines logged", float64(ours.lines), float64(byHand.lines)),
+		row("KiB written to the disk", float64(ours.written)/1024, float64(byHand.written)/1024),
+		row("processor time, s", ours.cpu.Seconds(), byHand.cpu.Seconds()),
+		row("  without the agent", (ours.cpu-ours.agent).Seconds(), byHand.cpu.Seconds()),
+		[]string{"  in percent of one core", percent(ours.cpu), percent(byHand.cpu)},
+		[]string{"  of that the agent", percent(ours.agent)})
 }

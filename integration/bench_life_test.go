@@ -2,8 +2,6 @@ package integration
 
 import (
 	"fmt"
-	"os"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -30,14 +28,7 @@ const defaultLifeRounds = 3
 // The ratios are printed and not judged: on a busy machine they say nothing. An acknowledged write that is missing at
 // the end of a round fails the benchmark.
 func BenchmarkLife(b *testing.B) {
-	rounds := defaultLifeRounds
-	if text := os.Getenv(roundsEnv); text != "" {
-		n, err := strconv.Atoi(text)
-		if err != nil || n < 1 {
-			b.Fatalf("%s=%q: want a number of rounds", roundsEnv, text)
-		}
-		rounds = n
-	}
+	rounds := setting(b, roundsEnv, defaultLifeRounds)
 	var rows []*lifeRow
 	for _, e := range lifeEvents {
 		b.Run(strings.ReplaceAll(e.name, " ", "_"), func(b *testing.B) {
@@ -129,36 +120,35 @@ type lifeRow struct {
 }
 
 func lifeTable(rows []*lifeRow) string {
-	lines := []string{
-		"in ms, median and max of the rounds; ratio of the medians",
-		fmt.Sprintf("%-26s | %-38s | %s", "", "longest gap between acknowledged puts", "until all voters serve"),
-		fmt.Sprintf("%-26s | %-38s | %s", "", "ours            by hand         ratio", "ours            by hand         ratio"),
+	const end = "|" // of what is compared
+	lines := [][]string{
+		{"", end, "gap: ours", "max", "by hand", "max", "ratio", end, "whole: ours", "max", "by hand", "max", "ratio"},
 	}
 	for _, r := range rows {
-		lines = append(lines, strings.TrimRight(fmt.Sprintf("%-26s | %s | %s", r.name, sideBySide(r.ours.gaps(), r.byHand.gaps(), r.ours.never(), r.byHand.never()),
-			sideBySide(r.ours.wholes(), r.byHand.wholes(), r.ours.never(), r.byHand.never())), " "))
+		line := append([]string{r.name, end}, sideBySide(r.ours.gaps(), r.byHand.gaps(), r.ours.never(), r.byHand.never())...)
+		lines = append(lines, append(append(line, end), sideBySide(r.ours.wholes(), r.byHand.wholes(), r.ours.never(), r.byHand.never())...))
 	}
-	return strings.Join(lines, "\n")
+	return "in ms, median and max of the rounds; ratio of the medians\n" +
+		"gap: the longest between acknowledged puts; whole: until all voters serve\n" + table(lines...)
 }
 
-// sideBySide is three columns: median and max of ours and of the other, and the ratio of their medians.
-func sideBySide(ours, byHand []time.Duration, oursNever, byHandNever bool) string {
+// sideBySide is five cells: median and max of ours and of the other, and the ratio of their medians.
+func sideBySide(ours, byHand []time.Duration, oursNever, byHandNever bool) []string {
 	text := "-"
-	if len(ours) > 0 && len(byHand) > 0 && !oursNever && !byHandNever && spreadOf(byHand).at(0.5) > 0 {
-		text = fmt.Sprintf("%.2f", ratio(spreadOf(ours).at(0.5), spreadOf(byHand).at(0.5)))
+	if len(ours) > 0 && len(byHand) > 0 && !oursNever && !byHandNever {
+		text = ratioCell(spreadOf(ours).at(0.5), spreadOf(byHand).at(0.5))
 	}
-	return fmt.Sprintf("%s %s %6s", column(ours, oursNever), column(byHand, byHandNever), text)
+	return append(append(medianAndMax(ours, oursNever), medianAndMax(byHand, byHandNever)...), text)
 }
 
-func column(runs []time.Duration, never bool) string {
-	text := "-"
+func medianAndMax(runs []time.Duration, never bool) []string {
 	switch s := spreadOf(runs); {
 	case never:
-		text = "never"
+		return []string{"never", ""}
 	case len(s) > 0:
-		text = fmt.Sprintf("%6d %6d", s.at(0.5).Milliseconds(), s.at(1).Milliseconds())
+		return []string{fmt.Sprint(s.at(0.5).Milliseconds()), fmt.Sprint(s.at(1).Milliseconds())}
 	}
-	return fmt.Sprintf("%-15s", text)
+	return []string{"-", ""}
 }
 
 func TestLifeTable(t *testing.T) {

@@ -36,11 +36,6 @@ func (s spread) mean() time.Duration {
 	return sum / time.Duration(len(s))
 }
 
-func (s spread) String() string {
-	return fmt.Sprintf("min %4d  median %4d  p75 %4d  max %4d  mean %4d ms", s.at(0).Milliseconds(), s.at(0.5).Milliseconds(),
-		s.at(0.75).Milliseconds(), s.at(1).Milliseconds(), s.mean().Milliseconds())
-}
-
 // inMilliseconds prints runs in the order in which they were made.
 func inMilliseconds(runs []time.Duration) string {
 	words := make([]string, len(runs))
