@@ -9,6 +9,8 @@ UNITS    := $(shell $(GO) list ./... 2>/dev/null | grep -v -e /integration -e /p
 FUZZTIME ?= 20000x
 ROUNDS   ?= 50
 SEEDS    ?= 10000
+# The Debian release of the boards with systemd: bullseye, bookworm or trixie.
+SUITE    ?= bookworm
 # Boards wait more than they work.
 PARALLEL ?= 4
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
@@ -59,8 +61,8 @@ boards: ## real boards made of network namespaces, all of it (root)
 boards-short: ## the same without the scenarios that take minutes
 	$(GO) test -count=1 -timeout 25m -parallel $(PARALLEL) ./integration ./integration/boards
 
-containers: ## boards with systemd, made of containers: the package's whole life, reboots, power cuts, the first boot (root)
-	$(GO) test -count=1 -timeout 25m ./integration/containers
+containers: ## boards with systemd, made of containers: the package's whole life, reboots, power cuts, the first boot (root); SUITE=trixie for all of them on that Debian
+	MUSTER_SUITE=$(SUITE) $(GO) test -count=1 -timeout 25m ./integration/containers
 
 arm64: ## the package on arm64 machines in the emulator, with Debian's kernel (root); MUSTER_LONG=1 adds a fleet of three
 	$(GO) test -count=1 -v -timeout 120m -run 'TestBoard|TestFleet' ./integration/emulated -machines

@@ -59,7 +59,7 @@ func eventually(t testing.TB, what string, probe func(context.Context) error) {
 }
 
 func TestBoardsBoot(t *testing.T) {
-	f := New(t, 2, "")
+	f := New(t, 2, suite.bare())
 	begin := time.Now()
 	f.On()
 	t.Logf("two boards on: %v", time.Since(begin).Round(time.Millisecond))
@@ -123,7 +123,7 @@ func TestBoardsBoot(t *testing.T) {
 }
 
 func TestBoardsCannotSetTheClock(t *testing.T) {
-	f := New(t, 1, "")
+	f := New(t, 1, suite.bare())
 	f.On()
 	b := f.Board(1)
 	// CapEff as the kernel prints it: bit 16 sys_module, 17 sys_rawio, 25 sys_time (capability.h).
@@ -146,7 +146,7 @@ func TestNothingIsLeft(t *testing.T) {
 	var dir, network string
 	var groups []string
 	t.Run("boards", func(t *testing.T) {
-		f := New(t, 1, "")
+		f := New(t, 1, suite.bare())
 		f.On()
 		b := f.Board(1)
 		dir, network = b.dir, b.wired.Namespace()

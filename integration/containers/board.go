@@ -17,7 +17,8 @@ type Board struct {
 	Index int // from 1
 
 	t     testing.TB
-	base  string        // the layers that its disk lies over, as overlayfs wants them
+	image Image         // what it was flashed with
+	base  string        // the image's layers, which its disk lies over
 	dir   string        // upper and work: its disk; root, network: mount points; console
 	wired *boards.Board // its place on the switch
 
@@ -34,8 +35,23 @@ func (b *Board) Hostname() string { return fmt.Sprintf("board%d", b.Index) }
 // Address is the IPv4 address of its eth0.
 func (b *Board) Address() string { return b.wired.Address() }
 
-// flash gives the board a new disk.
-func (b *Board) flash() error {
+// Flash gives the board, which must be off, a disk with this image.
+func (b *Board) Flash(image Image) {
+	b.t.Helper()
+	if b.isOn() {
+		b.t.Fatalf("board %d is on; cut its power before its disk is changed", b.Index)
+	}
+	base, err := image.layers(b.t.Context())
+	b.must(err)
+	b.image, b.base = image, base
+	b.must(b.empty())
+}
+
+// Wipe gives the board, which must be off, its image anew.
+func (b *Board) Wipe() { b.t.Helper(); b.Flash(b.image) }
+
+// empty takes all off the disk that was written since it was flashed, and makes it this board's.
+func (b *Board) empty() error {
 	var errs []error
 	for _, name := range []string{"upper", "work"} {
 		errs = append(errs, os.RemoveAll(filepath.Join(b.dir, name)))
@@ -52,29 +68,21 @@ func (b *Board) flash() error {
 		os.WriteFile(b.upper("etc/resolv.conf"), []byte("nameserver 127.0.0.1\noptions timeout:1 attempts:1\n"), 0o644))...)
 }
 
-// Wipe gives the board, which must be off, a freshly flashed disk.
-func (b *Board) Wipe() {
-	b.t.Helper()
-	if b.isOn() {
-		b.t.Fatalf("board %d is on; cut its power before its disk is wiped", b.Index)
-	}
-	if err := b.flash(); err != nil {
-		b.t.Fatal(err)
-	}
-}
-
-// TakeImage moves what is on the disk of the board, which must be off, to dir, which must not be there, without what
-// makes it this board. The board is then as freshly flashed.
+// TakeImage moves what is on the disk of the board, which must be off and was flashed with Debian alone, to dir, which
+// must not be there, without what makes it this board. The board is then as freshly flashed.
 func (b *Board) TakeImage(dir string) Image {
 	b.t.Helper()
 	if b.isOn() {
 		b.t.Fatalf("board %d is on; shut it down before its disk is copied", b.Index)
 	}
-	b.must(errors.Join(os.Rename(filepath.Join(b.dir, "upper"), dir), b.flash()))
+	if b.image.layer != "" {
+		b.t.Fatalf("board %d: its disk is not all there is over Debian: %s is below", b.Index, b.image.layer)
+	}
+	b.must(errors.Join(os.Rename(filepath.Join(b.dir, "upper"), dir), b.empty()))
 	for _, name := range []string{"machine-id", "hostname", "hosts", "resolv.conf"} {
 		b.must(os.Remove(filepath.Join(dir, "etc", name)))
 	}
-	return Image(dir)
+	return Image{over: b.image.over, layer: dir}
 }
 
 // On boots the board, if it is off, and returns when systemd has started all there is to start.

@@ -61,7 +61,7 @@ func TestIndentedBlock(t *testing.T) {
 
 // TestDocumentedFirstBoot is the ways to a profile that others than the agent take, as the text has them.
 func TestDocumentedFirstBoot(t *testing.T) {
-	image := installed(t)
+	image := installed(t, suite)
 	for _, way := range []struct {
 		heading string
 		put     func(*testing.T, *Board, []byte)
@@ -148,7 +148,7 @@ cat /root/served.yaml >"$2"
 // TestRefusedProfileRemoved is a bad file on the boot partition of a board with a good profile: once the file has
 // gone, nothing is said of it any more.
 func TestRefusedProfileRemoved(t *testing.T) {
-	f := New(t, 1, installed(t))
+	f := New(t, 1, installed(t, suite))
 	b := f.Board(1)
 	b.On()
 	good := newProfile(t, b, "--cluster", "lab", "--boards", "1")
@@ -188,7 +188,7 @@ func mustHaveFailed(t *testing.T, b *Board, units ...string) {
 // TestReadOnlyBootPartition is a boot partition that the board cannot write: the profile is put in place, and each
 // boot tells that the secret still lies there.
 func TestReadOnlyBootPartition(t *testing.T) {
-	f := New(t, 1, installed(t))
+	f := New(t, 1, installed(t, suite))
 	b := f.Board(1)
 	b.On()
 	profile := newProfile(t, b, "--cluster", "lab", "--boards", "1")

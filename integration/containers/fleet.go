@@ -28,40 +28,21 @@ type Fleet struct {
 	boards []*Board
 }
 
-// Image is what was on the disk of a board that was taken as the pattern for others, as a layer over Debian: a
-// directory, "" for Debian alone.
-type Image string
-
 // New makes n boards, off and freshly flashed with the image, each with a machine-id and a host name ("board1") of its
 // own. The test is skipped, with the reason, where there can be none. All is gone when the test ends, also by SIGINT or
 // SIGTERM.
 func New(t testing.TB, n int, image Image) *Fleet {
 	t.Helper()
-	return newOver(t, n, plain(), image)
-}
-
-// newOver is New over another Debian, which the image must have been made over too.
-func newOver(t testing.TB, n int, d debian, image Image) *Fleet {
-	t.Helper()
 	boards.Require(t, Needed())
 	lab := boards.New(t, n, boards.Unpowered())
-	base, err := rootfs(t.Context(), d)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if image != "" {
-		base = string(image) + ":" + base
-	}
 	f := &Fleet{Lab: lab, t: t}
 	for i := 1; i <= n; i++ {
 		dir, err := lab.Dir(fmt.Sprintf("board%d", i))
 		if err != nil {
 			t.Fatal(err)
 		}
-		b := &Board{Index: i, t: t, base: base, dir: dir, wired: lab.Board(i)}
-		if err := b.flash(); err != nil {
-			t.Fatalf("board %d: %v", i, err)
-		}
+		b := &Board{Index: i, t: t, dir: dir, wired: lab.Board(i)}
+		b.Flash(image)
 		f.boards = append(f.boards, b)
 	}
 	lab.OnDemolition(func() error { return f.each((*Board).scrap) })

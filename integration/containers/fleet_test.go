@@ -24,12 +24,15 @@ func secretOf(profile []byte) string {
 	return string(regexp.MustCompile(`mst1-([A-Za-z0-9_-]+)`).FindSubmatch(profile)[1])
 }
 
-// TestFleet is the life of four boards that were flashed with one image, from the first boot on. Each part goes on
-// where the one before ended.
+// TestFleet is the life of four boards, from the first boot on. Each part goes on where the one before ended. Two were
+// flashed with one image and two with another, as in every fleet that changes to the next Debian board by board.
 func TestFleet(t *testing.T) {
-	image := installed(t)
-	f := New(t, 4, image)
+	older, newer := installed(t, suite), installed(t, newest)
+	f := New(t, 4, older)
 	all := f.Boards()
+	for _, b := range all[2:] {
+		b.Flash(newer)
+	}
 	f.Board(1).On()
 	profile := newProfile(t, f.Board(1), "--cluster", "lab", "--boards", "4")
 	f.Board(1).Off()
@@ -47,6 +50,11 @@ func TestFleet(t *testing.T) {
 		run  func(t *testing.T)
 	}{
 		{"flashed", func(t *testing.T) { mustBeFlashed(t, all, profile, founded) }},
+		{"at home", func(t *testing.T) {
+			// One of each Debian.
+			mustBeAtHome(t, all[0])
+			mustBeAtHome(t, all[len(all)-1])
+		}},
 		{"reboot", func(t *testing.T) {
 			// Of the leader, which hands its leadership over before it goes.
 			leader := leaderOf(t, all)

@@ -19,6 +19,12 @@ const (
 	secondVersion = "1.1"
 )
 
+// suiteEnv names the Debian release that boards run of which a test does not say it.
+const suiteEnv = "MUSTER_SUITE"
+
+// suite is that release.
+var suite Suite
+
 // workshop is the directory in which TestMain lets packages and images be made; a run that is killed leaves it to the
 // next one.
 var workshop string
@@ -26,6 +32,11 @@ var workshop string
 func TestMain(m *testing.M) { os.Exit(runTests(m)) }
 
 func runTests(m *testing.M) int {
+	var err error
+	if suite, err = parseSuite(os.Getenv(suiteEnv)); err != nil {
+		fmt.Fprintf(os.Stderr, "%s: %v\n", suiteEnv, err)
+		return 1
+	}
 	dir, err := boards.Scratch("packages")
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
@@ -83,19 +94,19 @@ func sh(script string, args ...string) error {
 	return nil
 }
 
-// installed is an image with the first version of the package, and stock etcdctl beside it.
-func installed(t *testing.T) Image {
+// installed is an image of that Debian with the first version of the package, and stock etcdctl beside it.
+func installed(t *testing.T, on Suite) Image {
 	t.Helper()
 	boards.Require(t, Needed())
 	boards.Require(t, map[string]string{"dpkg-deb": "dpkg"})
 	if err := buildPrograms(); err != nil {
 		t.Fatal(err)
 	}
-	dir := filepath.Join(workshop, "installed")
+	dir := filepath.Join(workshop, "installed-"+string(on))
 	if _, err := os.Stat(dir); err == nil {
-		return Image(dir)
+		return Image{over: on.bare().over, layer: dir}
 	}
-	f := New(t, 1, "")
+	f := New(t, 1, on.bare())
 	b := f.Board(1)
 	f.On()
 	install(t, b, firstVersion)

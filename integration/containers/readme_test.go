@@ -103,8 +103,8 @@ func TestReadme(t *testing.T) {
 	if len(list) == 0 {
 		t.Fatalf("the README has no commands below the heading %q", installSection)
 	}
-	installed(t) // for the package
-	f := New(t, 4, "")
+	installed(t, suite) // for the package
+	f := New(t, 4, suite.bare())
 	f.On()
 	const home = "/root"
 	carry(t, f, list, home)

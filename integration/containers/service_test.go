@@ -2,13 +2,14 @@ package containers
 
 import (
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 )
 
 // TestDisabled is an owner who disabled the service: an upgrade leaves it at that.
 func TestDisabled(t *testing.T) {
-	f := New(t, 1, installed(t))
+	f := New(t, 1, installed(t, suite))
 	b := f.Board(1)
 	b.On()
 	run(t, b, "systemctl", "disable", "--now", "muster")
@@ -24,11 +25,16 @@ func TestDisabled(t *testing.T) {
 
 // TestFromArchive is a board without the package: the program alone, which makes itself the service.
 func TestFromArchive(t *testing.T) {
-	packaged := installed(t)
-	f := New(t, 1, "")
-	b := f.Board(1)
+	program := filepath.Join(installed(t, suite).layer, "usr/bin/agent")
+	for _, s := range slices.Compact([]Suite{suite, newest}) {
+		t.Run(string(s), func(t *testing.T) { fromArchive(t, s, program) })
+	}
+}
+
+func fromArchive(t *testing.T, on Suite, program string) {
+	b := New(t, 1, on.bare()).Board(1)
 	b.On()
-	b.PutFile("/usr/local/bin/agent", string(packaged)+"/usr/bin/agent", 0o755)
+	b.PutFile("/usr/local/bin/agent", program, 0o755)
 	b.Put("/root/lab.yaml", newProfile(t, b, "--cluster", "lab", "--boards", "1"), 0o600)
 	fails(t, b, 3, nil, "agent", "service", "status")
 	run(t, b, "agent", "join", "--profile", "/root/lab.yaml")
@@ -42,7 +48,7 @@ func TestFromArchive(t *testing.T) {
 		t.Errorf("installed twice: %q", got)
 	}
 	mustShow(t, b, map[string]string{"MainPID": before})
-	run(t, b, "agent", "service", "status")
+	mustBeAtHome(t, b)
 	b.Reboot()
 	mustShow(t, b, up)
 	founded := awaitPlaces(t, "after a reboot", 1, b)
@@ -61,7 +67,7 @@ func TestFromArchive(t *testing.T) {
 
 // TestPackageAgainstArchive is a service of the package, which the program must not shadow or remove.
 func TestPackageAgainstArchive(t *testing.T) {
-	f := New(t, 1, installed(t))
+	f := New(t, 1, installed(t, suite))
 	b := f.Board(1)
 	b.On()
 	up := map[string]string{"ActiveState": "active", "UnitFileState": "enabled", "MainPID": shows(t.Context(), b, "MainPID")}
@@ -74,12 +80,13 @@ func TestPackageAgainstArchive(t *testing.T) {
 // TestChroot installs the package as an image builder does, where no systemd runs and /proc is empty: the service is
 // enabled, not started, and comes up with the first boot.
 func TestChroot(t *testing.T) {
-	installed(t) // for the package
-	base, err := rootfs(t.Context(), plain())
+	installed(t, suite) // for the package
+	image := suite.bare()
+	base, err := image.layers(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
-	image := filepath.Join(workshop, "chroot")
+	image.layer = filepath.Join(workshop, "chroot")
 	if err := sh(`set -e
 mkdir -p "$2" "$2.work" "$2.root"
 unshare --mount sh -e -c '
@@ -89,10 +96,10 @@ unshare --mount sh -e -c '
 	test -L "$2.root/etc/systemd/system/multi-user.target.wants/muster.service"
 ' sh "$1" "$2" "$3"
 rm -r "$2.work" "$2.root"
-`, base, image, debPath(firstVersion)); err != nil {
+`, base, image.layer, debPath(firstVersion)); err != nil {
 		t.Fatal(err)
 	}
-	f := New(t, 1, Image(image))
+	f := New(t, 1, image)
 	b := f.Board(1)
 	b.On()
 	mustShow(t, b, map[string]string{"ActiveState": "active", "UnitFileState": "enabled"})

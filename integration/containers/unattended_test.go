@@ -24,8 +24,8 @@ const (
 )
 
 // upgrading is a Debian that upgrades itself. Its Python serves as web server.
-func upgrading() debian {
-	return debian{name: suite + "-unattended-1", more: []string{"unattended-upgrades", "curl"}}
+func upgrading() Image {
+	return Image{over: debian{suite: suite, with: "unattended", more: []string{"unattended-upgrades", "curl"}}}
 }
 
 // TestUnattendedUpgrade is two boards that were installed from a repository as the text says. When it holds a newer
@@ -36,7 +36,7 @@ func TestUnattendedUpgrade(t *testing.T) {
 	if err := buildPrograms(); err != nil {
 		t.Fatal(err)
 	}
-	f := newOver(t, 2, upgrading(), "")
+	f := New(t, 2, upgrading())
 	byHand, bySystemd := f.Board(1), f.Board(2)
 	f.On()
 	for _, b := range f.Boards() {
