@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"muster/integration/boards"
+	"muster/integration/workload"
 )
 
 // byHand is the way of the runbook: stock etcd servers with a static initial-cluster, mutual TLS and etcd's own
@@ -36,7 +37,7 @@ func newByHand(t testing.TB) *lifeLab {
 		}
 	}
 	ca := newAuthority(t)
-	client, err := clientTLS(ca.issue(t, l.Board(1)))
+	client, err := workload.TLS(ca.issue(t, l.Board(1)))
 	if err != nil {
 		t.Fatal(err)
 	}

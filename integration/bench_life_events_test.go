@@ -56,8 +56,8 @@ func (l *lifeLab) allMove() figures {
 		l.t.Errorf("%s: back %v after all voters moved: that was thought to be impossible", l.way.name(), whole.at.Sub(event))
 	}
 	end := time.Now()
-	w.halt()
-	return figures{gap: w.gapFrom(event, end), never: true}
+	w.Halt()
+	return figures{gap: w.GapBetween(event, end), never: true}
 }
 
 func (l *lifeLab) restarts(choose part) figures {

@@ -103,11 +103,11 @@ func (l *lifeLab) finish(w *writer, event, whole time.Time) figures {
 		l.t.Fatalf("%s: %v", l.way.name(), err)
 	}
 	end := time.Now() // what comes later is the end of the writer
-	w.halt()
+	w.Halt()
 	if _, err := w.check(); err != nil {
 		l.t.Errorf("%s: %v", l.way.name(), err)
 	}
-	f := figures{gap: w.gapFrom(event, end)}
+	f := figures{gap: w.GapBetween(event, end)}
 	if !whole.IsZero() {
 		f.whole = whole.Sub(event)
 	}

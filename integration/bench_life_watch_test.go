@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"sync"
 	"time"
 
@@ -14,6 +13,7 @@ import (
 	"google.golang.org/grpc/backoff"
 
 	"muster/integration/boards"
+	"muster/integration/workload"
 )
 
 // client is a client on the switch, of these boards at their present addresses.
@@ -39,11 +39,7 @@ func (l *lifeLab) dialer(on ...*boards.Board) (*clientv3.Client, error) {
 	return clientv3.New(clientv3.Config{
 		Endpoints: clientURLs(on), TLS: config, Context: l.t.Context(), Logger: zap.NewNop(),
 		DialOptions: []grpc.DialOption{
-			grpc.WithContextDialer(func(ctx context.Context, address string) (net.Conn, error) {
-				deadline, _ := ctx.Deadline()
-				return l.Dial(net.Dialer{Deadline: deadline}, "tcp", address)
-			}),
-			grpc.WithConnectParams(steady),
+			workload.Dial(l.Dial).Option(), grpc.WithConnectParams(steady),
 		},
 	})
 }

@@ -8,7 +8,6 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/pem"
-	"errors"
 	"math/big"
 	"net"
 	"testing"
@@ -84,17 +83,4 @@ func (a authority) issue(t testing.TB, b *boards.Board) (ca, cert, key []byte) {
 	}
 	block := func(kind string, der []byte) []byte { return pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der}) }
 	return block("CERTIFICATE", a.cert.Raw), block("CERTIFICATE", der), block("PRIVATE KEY", keyDER)
-}
-
-// clientTLS is a client's TLS configuration from PEM.
-func clientTLS(ca, cert, key []byte) (*tls.Config, error) {
-	pair, err := tls.X509KeyPair(cert, key)
-	if err != nil {
-		return nil, err
-	}
-	roots := x509.NewCertPool()
-	if !roots.AppendCertsFromPEM(ca) {
-		return nil, errors.New("no CA certificate")
-	}
-	return &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: roots, Certificates: []tls.Certificate{pair}}, nil
 }

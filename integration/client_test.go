@@ -5,7 +5,6 @@ import (
 	"crypto/tls"
 	"net"
 	"net/http"
-	"regexp"
 	"strconv"
 	"strings"
 
@@ -13,28 +12,8 @@ import (
 	"google.golang.org/grpc"
 
 	"muster/integration/boards"
+	"muster/integration/workload"
 )
-
-// envOf is the value of ETCDCTL_name that `agent env` exports on the board.
-func (f *fleet) envOf(b *boards.Board, name string) string {
-	f.t.Helper()
-	vars := f.must(b, "agent", "env")
-	found := regexp.MustCompile(`ETCDCTL_` + name + `=["']?([^"'\s;]+)`).FindStringSubmatch(vars)
-	if found == nil {
-		f.t.Fatalf("agent env names no ETCDCTL_%s:\n%s", name, vars)
-	}
-	return found[1]
-}
-
-// tlsOf makes a client's TLS configuration from the files that `agent env` names on the board.
-func (f *fleet) tlsOf(b *boards.Board) *tls.Config {
-	f.t.Helper()
-	config, err := tlsFrom(b, f.envOf(b, "CACERT"), f.envOf(b, "CERT"), f.envOf(b, "KEY"))
-	if err != nil {
-		f.t.Fatalf("certificates of board %d: %v", b.Index, err)
-	}
-	return config
-}
 
 // checkClient talks to the voters with clientv3 from within a board's network, and shows that the ports take
 // nothing but a certificate of this fleet.
@@ -48,13 +27,9 @@ func (f *fleet) checkClient(seen []status) {
 			endpoints = append(endpoints, net.JoinHostPort(f.Board(i+1).Address(), "2379"))
 		}
 	}
-	dial := func(ctx context.Context, address string) (net.Conn, error) {
-		deadline, _ := ctx.Deadline()
-		return from.Dial(net.Dialer{Deadline: deadline}, "tcp", address)
-	}
 	client, err := clientv3.New(clientv3.Config{
 		Endpoints: endpoints, TLS: config, DialTimeout: patience, Context: f.t.Context(),
-		DialOptions: []grpc.DialOption{grpc.WithContextDialer(dial)},
+		DialOptions: []grpc.DialOption{workload.Dial(from.Dial).Option()},
 	})
 	if err != nil {
 		f.t.Fatal(err)

@@ -139,7 +139,7 @@ func TestDiskFull(t *testing.T) {
 	b.FillDisk()
 	f.await("it says that the disk is full", []*boards.Board{b}, inState("disk/full"))
 	w.through(without(f.Boards(), b)...)
-	more := w.acknowledged() + 50
+	more := w.Acknowledged() + 50
 	f.eventually("the others go on", atLeastSoon(w, more))
 	b.FreeDisk()
 	f.recovers(b, before, w)
@@ -150,7 +150,7 @@ func TestDiskReadOnly(t *testing.T) {
 	b.FailDisk()
 	f.await("it says that the disk cannot be written", []*boards.Board{b}, inState("disk/read-only"))
 	w.through(without(f.Boards(), b)...)
-	more := w.acknowledged() + 50
+	more := w.Acknowledged() + 50
 	f.eventually("the others go on", atLeastSoon(w, more))
 	b.PowerCut()
 	f.start(b)

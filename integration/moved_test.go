@@ -178,8 +178,8 @@ func TestMoved_IPv6(t *testing.T) {
 	f.await("all are well", f.Boards(), all(settled(3, 0), oneCluster(before.cluster())))
 	f.etcdctl(c.followers[0], "put", "k", "v")
 	f.mustHold(c.leader, "k", "v")
-	w.client.SetEndpoints(f.memberClients(t.Context(), c.leader)...)
-	more := w.acknowledged() + writerFlow
+	w.Through(f.memberClients(t.Context(), c.leader)...)
+	more := w.Acknowledged() + writerFlow
 	f.eventually("writes afterwards", atLeastSoon(w, more))
 	w.stop()
 	f.mustKeep(0, f.Boards()...)

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"muster/integration/boards"
+	"muster/integration/workload"
 )
 
 // The baseline: three boards with stock etcd, set up and started by hand.
@@ -36,7 +37,7 @@ func newPlain(f *fleet) *plain {
 		b.WriteFile(plainDir+"node.pem", cert, 0o600)
 		b.WriteFile(plainDir+"node-key.pem", key, 0o600)
 	}
-	client, err := clientTLS(ca.issue(t, f.Board(4)))
+	client, err := workload.TLS(ca.issue(t, f.Board(4)))
 	if err != nil {
 		t.Fatal(err)
 	}

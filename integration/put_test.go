@@ -15,6 +15,7 @@ import (
 	"google.golang.org/grpc/backoff"
 
 	"muster/integration/boards"
+	"muster/integration/workload"
 )
 
 const (
@@ -107,17 +108,13 @@ func (p prober) untilPut(ctx context.Context, b *boards.Board) (accepted, error)
 // client makes a client of this one board which dials again every putPoll: gRPC's own pause after a refused
 // connection is a second and grows.
 func (p prober) client(ctx context.Context, b *boards.Board, config *tls.Config) (*clientv3.Client, error) {
-	dial := func(ctx context.Context, address string) (net.Conn, error) {
-		deadline, _ := ctx.Deadline()
-		return p.from.Dial(net.Dialer{Deadline: deadline}, "tcp", address)
-	}
 	steady := grpc.ConnectParams{
 		Backoff:           backoff.Config{BaseDelay: putPoll, Multiplier: 1, MaxDelay: putPoll},
 		MinConnectTimeout: callLimit,
 	}
 	return clientv3.New(clientv3.Config{
 		Endpoints: []string{"https://" + net.JoinHostPort(b.Address(), "2379")}, TLS: config, Context: ctx, Logger: zap.NewNop(),
-		DialOptions: []grpc.DialOption{grpc.WithContextDialer(dial), grpc.WithConnectParams(steady)},
+		DialOptions: []grpc.DialOption{workload.Dial(p.from.Dial).Option(), grpc.WithConnectParams(steady)},
 	})
 }
 
@@ -131,5 +128,5 @@ func tlsFrom(b *boards.Board, ca, cert, key string) (*tls.Config, error) {
 		}
 		pems[i] = data
 	}
-	return clientTLS(pems[0], pems[1], pems[2])
+	return workload.TLS(pems[0], pems[1], pems[2])
 }

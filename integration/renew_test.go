@@ -43,8 +43,8 @@ func TestRestartAsked_AllAtOnce(t *testing.T) {
 	}))
 	r := w.stop()
 	t.Logf("while all boards started anew: %v", r)
-	if limit := putLimit + time.Second; r.gap > limit {
-		t.Errorf("a write was not done for %v, a retry within a second should have done: %v", r.gap, r.errors)
+	if limit := putLimit + time.Second; r.Gap > limit {
+		t.Errorf("a write was not done for %v, a retry within a second should have done: %v", r.Gap, r.Errors)
 	}
 	f.awaitList("the same", c.leader, sameIDs(before))
 	f.sameData(c.leader)

@@ -29,16 +29,17 @@ var arrows = map[string]arrow{
 	"discovery":          {},
 	"profiles":           {},
 	"systemd":            {},
-	"integration":        {module: []string{"integration/boards"}},
+	"integration":        {module: []string{"integration/boards", "integration/workload"}},
 	"integration/boards": {},
 
-	"integration/containers": {module: []string{"integration/boards"}},
+	"integration/workload":   {},
+	"integration/containers": {module: []string{"integration/boards", "integration/workload"}},
 	"integration/emulated":   {module: []string{"integration/boards"}},
 }
 
 // onlyIn names modules that a single package wraps for all others.
 var onlyIn = map[string][]string{
-	"go.etcd.io/":                     {"bootstrap/etcd", "integration"},
+	"go.etcd.io/":                     {"bootstrap/etcd", "integration/workload"},
 	"github.com/hashicorp/memberlist": {"discovery"},
 	"github.com/hashicorp/mdns":       {"discovery"},
 	"github.com/vishvananda/netlink":  {"discovery"},
