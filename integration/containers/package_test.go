@@ -65,6 +65,10 @@ func debPath(version string) string {
 func buildDeb() error {
 	return sh(`set -e
 cd ../..
+# Two runs in one tree, e.g. of two Debian releases, would take each other's file.
+mkdir -p dist
+exec 9>dist/lock
+flock 9
 arch=$(dpkg --print-architecture)
 DEB_VERSION=$1 SOURCE_DATE_EPOCH=1 packaging/build.sh "$arch"
 mv "dist/muster_$1_$arch.deb" "$2"
