@@ -194,12 +194,12 @@ func TestSameReasons(t *testing.T) {
 	}{{"same", same, true}, {"another row", state, false}, {"another reason", why, false}, {"again", since, false}} {
 		a := newTestApp(t)
 		serveFake(t, a.runDir, &fakeAgent{explanation: c.now})
-		if got := sameReasons(t.Context(), a.client(), s); got != c.want {
+		if got := sameReasons(t.Context(), agent.NewClient(agent.SocketPath(a.runDir)), s); got != c.want {
 			t.Errorf("%s: %v", c.name, got)
 		}
 	}
 	a := newTestApp(t)
-	if sameReasons(t.Context(), a.client(), s) {
+	if sameReasons(t.Context(), agent.NewClient(agent.SocketPath(a.runDir)), s) {
 		t.Error("an agent that does not answer has the same reasons")
 	}
 }
