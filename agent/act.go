@@ -8,8 +8,6 @@ import (
 
 	"muster/bootstrap"
 	"muster/bootstrap/etcd"
-	"muster/discovery"
-	"muster/profiles"
 )
 
 // act carries out one action and brings what follows from the present state in
@@ -194,45 +192,6 @@ func (a *Agent) memberName() string {
 		}
 	}
 	return names(a.state)[a.board.ID]
-}
-
-// card is what this board tells about itself.
-func (a *Agent) card() discovery.Card {
-	f, s := a.fleet, a.state
-	c := discovery.Card{Board: a.gossipID(), Life: a.board.Life, Name: a.host, Seq: a.board.Seq, Role: bootstrap.Role(s), State: string(s.Row),
-		PeerURL: f.peerURL(), ClientURL: f.clientURL(), Boards: f.profile.Boards, Voters: f.profile.Voters, Version: a.config.Version,
-		Never: f.profile.Founding == profiles.FoundingNever, Renews: !bootstrap.Wish(s).Since.IsZero(), Sync: s.Pacing.Own.Sync,
-		Mislists: bootstrap.Mislisted(s)}
-	if s.Plan != nil {
-		c.Plan = s.Plan.Digest()
-	}
-	if a.disk.Hardware == bootstrap.MatchOther {
-		// Nothing of what the copied card says is this board's.
-		return c
-	}
-	c.Cluster, c.Data = a.disk.Cluster, a.disk.State == bootstrap.DiskMember || a.disk.State == bootstrap.DiskDamaged
-	c.Healthy, c.Keys = a.healthy(), int(s.Cluster.Keys)
-	c.Trip, c.Pace = s.Pacing.Own.Trip, int(bootstrap.Steers(s))
-	c.Seat = discovery.Seat{Member: a.seat.Member, Life: a.seat.Life}
-	if a.disk.Owner == bootstrap.MatchSame && a.disk.State == bootstrap.DiskMember {
-		c.Member = a.disk.Member
-	}
-	return c
-}
-
-// gossipID is the ID under which this board gossips: a card that was made on
-// other hardware must not speak in that board's name.
-func (a *Agent) gossipID() string {
-	if a.disk.Hardware == bootstrap.MatchOther && a.hardware.BoardID() != "" {
-		return a.hardware.BoardID()
-	}
-	return a.board.ID
-}
-
-// healthy says that clients can use this board's member.
-func (a *Agent) healthy() bool {
-	e := a.state.Etcd
-	return e.Proc == bootstrap.ProcRunning && e.Quorum == bootstrap.QuorumHeld && !e.Learner
 }
 
 // cluster is the ID of the cluster that this board is of: the plan's, else the

@@ -2,6 +2,7 @@ package agent
 
 import (
 	"testing"
+	"time"
 
 	"muster/bootstrap"
 	"muster/discovery"
@@ -19,6 +20,14 @@ func TestCard(t *testing.T) {
 		return a.card()
 	}
 	seat := discovery.Seat{Member: "m9", Life: "b1"}
+	// The steward of a fleet that has just been given a slower pace, of which its disk has this.
+	steers := func(onDisk bootstrap.Pace) func(*Agent) {
+		return func(a *Agent) {
+			a.board.Pace, a.state.Pace, a.state.Now, a.state.Etcd.Leader = onDisk, 200, time.Now(), true
+			a.state.Disk = a.disk
+			a.state.Cluster = bootstrap.Cluster{AsOf: a.state.Now, ID: "c", Members: []bootstrap.Member{{ID: "m1"}}}
+		}
+	}
 	for name, c := range map[string]struct {
 		edit func(*Agent)
 		want func(discovery.Card) bool
@@ -42,6 +51,8 @@ func TestCard(t *testing.T) {
 		"damaged":                   {func(a *Agent) { a.disk.State = bootstrap.DiskDamaged }, func(c discovery.Card) bool { return c.Data && c.Member == "" }},
 		"a learner":                 {func(a *Agent) { a.state.Etcd.Learner = true }, func(c discovery.Card) bool { return c.Role == "learner" && !c.Healthy && c.Member == "m1" }},
 		"without a leader":          {func(a *Agent) { a.state.Etcd.Quorum = bootstrap.QuorumLost }, func(c discovery.Card) bool { return c.Role == "voter" && !c.Healthy }},
+		"a pace that it keeps":      {steers(200), func(c discovery.Card) bool { return c.Pace == 200 }},
+		"one that is not on disk":   {steers(0), func(c discovery.Card) bool { return c.Pace == 0 }},
 		"no seat given":             {func(a *Agent) { a.seat = bootstrap.Seat{} }, func(c discovery.Card) bool { return c.Seat == discovery.Seat{} }},
 	} {
 		if got := carded(c.edit); !c.want(got) {

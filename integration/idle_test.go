@@ -58,10 +58,11 @@ func TestParseUsage(t *testing.T) {
 }
 
 func TestIdleTable(t *testing.T) {
-	text := idleTable(usage{lines: 0, written: 2048, cpu: 6 * time.Second}, usage{lines: 3, written: 1024, cpu: 3 * time.Second}, time.Minute, 3)
+	text := idleTable(usage{lines: 0, written: 2048, cpu: 6 * time.Second, agent: 1500 * time.Millisecond}, usage{lines: 3, written: 1024, cpu: 3 * time.Second}, time.Minute, 3)
 	for i, want := range []string{
 		"ours plain etcd ratio", "lines logged 0.0 60.0 0.00", "KiB written to the disk 40.0 20.0 2.00",
-		"processor time, s 120.0 60.0 2.00", "in percent of one core 3.33 1.67",
+		"processor time, s 120.0 60.0 2.00", "without the agent 90.0 60.0 1.50",
+		"in percent of one core 3.33 1.67", "of that the agent 0.83",
 	} {
 		if got := strings.Join(strings.Fields(strings.Split(text, "\n")[i+1]), " "); got != want {
 			t.Errorf("%q, want %q in\n%s", got, want, text)

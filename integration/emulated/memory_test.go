@@ -39,7 +39,7 @@ func (m *Machine) checkMemory() {
 	if len(rows) != 2 || sum > total/2 {
 		m.t.Errorf("agent and etcd take %d KiB of %d: %q", sum, total, rows)
 	}
-	// childMemory in agent/start.go: a quarter of the board's memory, but no less than 128 MiB.
+	// memoryShares in agent/memory.go: a quarter of the board's memory, but no less than 128 MiB.
 	if limit := m.metric("go_gc_gomemlimit_bytes"); limit != max(128<<20, float64(total<<10/4)) {
 		m.t.Errorf("etcd's runtime was given a limit of %v bytes", limit)
 	}
