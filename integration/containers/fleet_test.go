@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 )
 
 const (
@@ -67,6 +68,10 @@ func TestFleet(t *testing.T) {
 			f.Board(3).Cut()
 			f.Board(3).On()
 			mustBeSame(t, founded, awaitPlaces(t, "after a power cut", 3, all...))
+		}},
+		{"two stopped at once", func(t *testing.T) {
+			restartTwo(t, f)
+			mustBeSame(t, founded, awaitPlaces(t, "after the restarts", 3, all...))
 		}},
 		{"upgrade", func(t *testing.T) {
 			upgradeAll(t, f)
@@ -139,6 +144,31 @@ func leaderOf(t *testing.T, all []*Board) *Board {
 	}
 	t.Fatalf("the leader is %s, which is no board", *s.Cluster.Leader)
 	return nil
+}
+
+// restartTwo has somebody restart the service of the leader and of another voter in the same second while a client
+// writes. systemd ends both; the agent whose turn is the second waits for the first to be well again.
+func restartTwo(t *testing.T, f *Fleet) {
+	leader := leaderOf(t, f.Boards())
+	two := []*Board{leader}
+	seen, err := views(t.Context(), f.Boards())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, b := range f.Boards() {
+		if b != leader && seen[i].Board.Role == "voter" && len(two) < 2 {
+			two = append(two, b)
+		}
+	}
+	w := f.write(f.Boards()...)
+	each(t, two, func(b *Board) error {
+		begin := time.Now()
+		_, err := try(t.Context(), b, "systemctl", "restart", "muster")
+		t.Logf("board %d: its service was restarted after %v", b.Index, time.Since(begin).Round(time.Millisecond))
+		return err
+	})
+	awaitPlaces(t, "both are back", 3, f.Boards()...)
+	w.stop()
 }
 
 // upgradeAll upgrades every board in the same second while a client writes.

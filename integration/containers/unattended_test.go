@@ -29,7 +29,7 @@ func upgrading() Image {
 }
 
 // TestUnattendedUpgrade is two boards that were installed from a repository as the text says. When it holds a newer
-// version, unattended-upgrades installs it, and the agent, which is only asked, starts anew in its turn.
+// version, unattended-upgrades installs it, and the agent, which is only asked, starts anew. (That voters do so one at a time is TestFleet's.)
 func TestUnattendedUpgrade(t *testing.T) {
 	boards.Require(t, Needed())
 	boards.Require(t, map[string]string{"dpkg-deb": "dpkg", "apt-ftparchive": "apt-utils", "gpg": "gpg", "gpgconf": "gpgconf"})
