@@ -25,8 +25,6 @@ type Machine struct {
 	self   Founder
 	token  func() string
 	refuse string
-	// unfit is why this board takes no part until a plan is known to be chosen.
-	unfit  string
 	record Record
 	// seen is the highest counter met in any message of this founding.
 	seen     uint64
@@ -71,9 +69,6 @@ func New(c Config) (*Machine, error) {
 		if err := r.Accepted.Plan.validateFor(c.Terms); err != nil {
 			return nil, fmt.Errorf("founding record: accepted: %w", err)
 		}
-		if err := r.Accepted.Plan.Validate(c.Terms); err != nil {
-			m.unfit = fmt.Sprintf("it has accepted a plan of other terms, which may have been chosen (%v)", err)
-		}
 	}
 	if r.Chosen != nil {
 		if err := r.Chosen.validateFor(c.Terms); err != nil {
@@ -106,8 +101,10 @@ func (m *Machine) Refuse(reason string) {
 
 // refusal is why this board takes no part, or "".
 func (m *Machine) refusal() string {
-	if m.unfit != "" && m.record.Chosen == nil {
-		return m.unfit
+	if a := m.record.Accepted; a != nil && m.record.Chosen == nil {
+		if err := a.Plan.Validate(m.terms); err != nil {
+			return fmt.Sprintf("it has accepted a plan of other terms, which may have been chosen (%v)", err)
+		}
 	}
 	return m.refuse
 }
