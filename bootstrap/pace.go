@@ -186,8 +186,9 @@ func Steers(s State) Pace {
 // etcd alone is started anew when it runs at another pace than the fleet's: gossip,
 // the local endpoint and the status stay.
 func Wish(s State) Renewal {
-	if !s.Renewal.Since.IsZero() || s.OffPace.IsZero() || s.Cluster.voters() < 2 {
-		// A single voter has nobody to hear its heartbeat.
+	if !s.Renewal.Since.IsZero() || s.OffPace.IsZero() || s.Cluster.voters() < 2 || s.Etcd.Learner {
+		// A single voter has nobody to hear its heartbeat. A learner first becomes a
+		// voter, which nobody does who is to start anew.
 		return s.Renewal
 	}
 	return Renewal{Since: s.OffPace, Etcd: true, Why: fmt.Sprintf("the fleet's heartbeat is %v now, its etcd runs with %v", s.Pace.Heartbeat(), s.Pacing.Runs.Heartbeat())}

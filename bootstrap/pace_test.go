@@ -216,6 +216,7 @@ func TestWish(t *testing.T) {
 		{"at another one", same, true, "the fleet's heartbeat is 200ms now, its etcd runs with 100ms"},
 		{"the agent itself is to start anew", func(s *State) { s.Renewal = Renewal{Since: t0, Why: "an upgrade"} }, false, "an upgrade"},
 		{"a single voter", func(s *State) { s.Cluster = list("a") }, false, ""},
+		{"a learner", func(s *State) { s.Etcd.Learner = true }, false, ""},
 		{"etcd does not run", func(s *State) { s.Etcd.Proc = ProcStopped }, false, ""},
 		{"how it runs is not known", func(s *State) { s.Pacing.Runs = 0 }, false, ""},
 		{"the profile names the values", func(s *State) { s.Pacing.Fixed = true }, false, ""},

@@ -84,7 +84,7 @@ func renewRows() []row {
 		{"restart/asked etcd alone the leader hands over", offPace, func(s *State) { s.Etcd.Leader = true }, Transfer, "leadership goes to b"},
 		{"restart/asked the agent comes before etcd alone", offPace, func(s *State) { s.Renewal = Renewal{Since: t0, Why: "version 2 is installed"} }, Renew, "version 2"},
 		{"restart another pace is nothing without a quorum", offPace, func(s *State) { s.Etcd.Quorum = QuorumLost }, Wait, "waits for a leader"},
-		{"restart another pace is nothing to a learner", offPace, func(s *State) { s.Etcd.Learner = true }, Wait, "as a learner"},
+		{"restart another pace is nothing to a learner", offPace, func(s *State) { s.Etcd.Learner, s.Turn = true, Turn{} }, Wait, "as a learner"},
 		{"restart another pace is nothing to a single voter", offPace, func(s *State) { s.Cluster, s.Turn = list("a"), Turn{} }, Wait, "runs as a voter"},
 		{"idle/no-address stands above another pace", offPace, func(s *State) { s.Self.PeerURL, s.Self.Address = "", "" }, Wait, "no address"},
 		{"leave stands above another pace", offPace, func(s *State) { s.Disk.Intent.Do, s.Peers[0].Healthy = IntentLeave, false }, Wait, "asked to leave"},

@@ -41,8 +41,10 @@ func edited(s *State, f func(*Peer)) {
 }
 
 // wish says that the agent was asked to start anew, or that its etcd runs at another
-// pace than the fleet's.
-func (j *judge) wish() bool { return !j.s.Renewal.Since.IsZero() || !j.s.OffPace.IsZero() }
+// pace than the fleet's, for which a learner asks nobody.
+func (j *judge) wish() bool {
+	return !j.s.Renewal.Since.IsZero() || !j.s.OffPace.IsZero() && !j.s.Etcd.Learner
+}
 
 func (j *judge) turn() bool { return j.s.Now.Before(j.s.Turn.Until) }
 

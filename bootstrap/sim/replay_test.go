@@ -12,6 +12,13 @@ var replays = []struct {
 	name string
 	Scenario
 }{
+	{"a learner at another pace than the fleet's is promoted all the same",
+		Scenario{Seed: 4768, Boards: 7, Voters: 5, Faults: []Fault{
+			{At: 3000 * time.Millisecond, Kind: Mains, Board: 5, For: 29 * time.Second},
+			{At: 66561 * time.Millisecond, Kind: TailLost, Board: 3, N: 6, For: 18 * time.Second},
+			{At: 90942 * time.Millisecond, Kind: Wipe, Board: 6, For: 23 * time.Second},
+			{At: 2702 * time.Millisecond, Kind: Pace, Board: 2, N: 150},
+		}}},
 	{"a founder that was off while the plan was chosen and voters were changed takes part again",
 		Scenario{Seed: 208347, Boards: 5, Voters: 5, Faults: []Fault{
 			{At: 3000 * time.Millisecond, Kind: PowerCut, Board: 2, For: 21 * time.Second},
