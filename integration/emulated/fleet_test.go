@@ -33,7 +33,7 @@ func TestFleet(t *testing.T) {
 	three.want("what was written through machine 1", "agent etcdctl get greeting --print-value-only", "hello")
 
 	one.Board.PowerCut()
-	two.Run("agent etcdctl put --command-timeout=60s greeting 'hello again'")
+	two.put("greeting", "hello again")
 	watch.done("written while machine 1 is off")
 	for _, m := range machines[1:] {
 		m.Board.PowerCut()

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"time"
 )
 
@@ -64,6 +65,23 @@ func (m *Machine) awaitCluster(n int) status {
 		case <-tick.C:
 		case <-ctx.Done():
 			m.t.Fatalf("machine %d: %v: exit %d %v\n%s%s\n%s", m.Board.Index, context.Cause(ctx), code, err, stdout, stderr, m.journal())
+		}
+	}
+}
+
+// put writes through this machine until it is acknowledged: what was on the way to a leader that lost its power is
+// answered with an error after long, and etcdctl does not try it again.
+func (m *Machine) put(key, value string) {
+	m.t.Helper()
+	ctx, cancel := context.WithTimeoutCause(m.t.Context(), patience, errors.New("nothing was written in time"))
+	defer cancel()
+	for {
+		_, stderr, code := m.Exec(ctx, fmt.Sprintf("agent etcdctl put --command-timeout=60s %s '%s'", key, value))
+		if code == 0 {
+			return
+		}
+		if ctx.Err() != nil {
+			m.t.Fatalf("machine %d: %v: %s", m.Board.Index, context.Cause(ctx), stderr)
 		}
 	}
 }
