@@ -4,6 +4,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -91,6 +92,19 @@ func TestWhatTheAgentRestsOn(t *testing.T) {
 	for _, after := range has["[Unit]After"] {
 		if strings.Contains(after, "network-online") || strings.Contains(after, "time-sync") {
 			t.Errorf("After=%s can hold a boot for ever", after)
+		}
+	}
+}
+
+// Which fleet a board is of stands in its state directory, which may be on another disk.
+func TestProfileWaitsForTheStateDirectory(t *testing.T) {
+	text, err := ProfileText("/usr/bin/agent")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, dir := range []string{"/boot/firmware", "/var/lib/muster"} {
+		if got := settings(text)["[Unit]RequiresMountsFor"]; len(got) != 1 || !slices.Contains(strings.Fields(got[0]), dir) {
+			t.Errorf("it requires the mounts of %q, want those of %s too", got, dir)
 		}
 	}
 }
