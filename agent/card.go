@@ -11,7 +11,7 @@ func (a *Agent) card() discovery.Card {
 	f, s := a.fleet, a.state
 	c := discovery.Card{Board: a.gossipID(), Life: a.board.Life, Name: a.host, Seq: a.board.Seq, Role: bootstrap.Role(s), State: string(s.Row),
 		PeerURL: f.peerURL(), ClientURL: f.clientURL(), Boards: f.profile.Boards, Voters: f.profile.Voters, Version: a.config.Version,
-		Never: f.profile.Founding == profiles.FoundingNever, Renews: !bootstrap.Wish(s).Since.IsZero(), Sync: s.Pacing.Own.Sync,
+		Never: f.profile.Founding == profiles.FoundingNever, Renews: !bootstrap.Wish(s).Since.IsZero(), Sync: a.speed.onCard(),
 		Mislists: bootstrap.Mislisted(s)}
 	if s.Plan != nil {
 		c.Plan = s.Plan.Digest()

@@ -35,6 +35,10 @@ func TestCard(t *testing.T) {
 		"a voter": {func(*Agent) {}, func(c discovery.Card) bool {
 			return c.Board == boardID("one") && c.Life == "a1" && c.Data && c.Cluster == "c" && c.Member == "m1" && c.Healthy && c.Role == "voter" && c.Seat == seat && c.Keys == int(bootstrap.KeysSome)
 		}},
+		// Who proposes a plan may see no other card of it before.
+		"the first, before anything was decided": {func(a *Agent) { a.state, a.speed = bootstrap.State{}, diskSpeed{P99: 150, Writes: 30} }, func(c discovery.Card) bool {
+			return c.Sync == 150
+		}},
 		"on other hardware": {func(a *Agent) {
 			a.hardware, a.disk.Hardware, a.state.Row = discovery.Labelled("another"), bootstrap.MatchOther, bootstrap.Clone
 			a.state.Etcd = bootstrap.Etcd{Proc: bootstrap.ProcStopped}
