@@ -21,6 +21,9 @@ func itoa(n int) string { return strconv.Itoa(n) }
 //     card, at most min(2Q-N-1, voters - majority) cards are wiped at all.
 //   - Data of which nobody knows whose it is is not copied: for the copy no file
 //     would come back.
+//   - Data of a cluster that is long gone, or of another board, comes only onto a
+//     card that has heard of the plan: before, while the fleet is off, nothing tells
+//     a member of that cluster that it is not the fleet's.
 //   - A data directory alone is lost only when the board has noted that it had a
 //     log: in the moment before, nothing on the card tells the loss from a first
 //     start that was cut off.
@@ -55,7 +58,7 @@ func (w *World) bearable(f Fault) bool {
 		if (f.Kind == Clone || f.Kind == CopyData) && f.Board == f.Other {
 			return false
 		}
-		if (f.Kind == OldData || f.Kind == CopyData) && (b.left || !w.planSpread()) || f.Kind == TailLost && !w.caughtUp(b) {
+		if (f.Kind == OldData || f.Kind == CopyData) && (b.left || !w.planSpread() || b.disk.founding.Chosen == nil) || f.Kind == TailLost && !w.caughtUp(b) {
 			return false
 		}
 		if f.Kind == Diverge && !w.startable(b) || f.Kind == DataLost && b.unnoted() {
