@@ -3,7 +3,6 @@ package agent
 import (
 	"encoding/json"
 	"net/netip"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -187,14 +186,7 @@ func TestFencedClusterThatIsAloneCanBeGivenUp(t *testing.T) {
 	at := loopback(t, 1)
 	r := power(t, t.TempDir(), "one", at[0], loopbackProfile(t, 1, 1, at[0]))
 	before := r.status(t, "a cluster of one", func(s Status) bool { return *s.Cluster.Quorum && s.Board.Role == "voter" })
-	pki := filepath.Join(r.config.StateDir, "pki")
-	c, err := etcd.Dial(etcd.ClientConfig{Endpoints: []string{"https://" + at[0].String() + ":2379"}, CA: filepath.Join(pki, "ca.pem"),
-		Cert: filepath.Join(pki, "node.pem"), Key: filepath.Join(pki, "node-key.pem")})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer c.Close()
-	if err := c.Fence(t.Context()); err != nil {
+	if err := r.etcd(t).Fence(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	s := r.status(t, "told that it takes no writes", inState("two-clusters"))

@@ -160,7 +160,7 @@ func newAgent(c Config, s *store) (*Agent, error) {
 		return nil, fmt.Errorf("identity of this board: %w", err)
 	}
 	a.patience, a.started, a.run = rand.N(time.Second), time.Now(), randomHex(4)
-	a.turn = turnOf(a.board.Turn, a.started)
+	a.turn.Unknown = true
 	a.runner = newRunner(c.Child, a.log.With().Str("from", "etcd").Logger())
 	a.runner.lock = s.lock
 	if err := s.read("owners.json", &a.owners); err != nil && !errors.Is(err, fs.ErrNotExist) {

@@ -53,6 +53,19 @@ func (l *lines) String() string {
 	return l.text.String()
 }
 
+// etcd is a client of the board's own member.
+func (r *running) etcd(t *testing.T) *etcd.Client {
+	t.Helper()
+	pki := filepath.Join(r.config.StateDir, "pki")
+	c, err := etcd.Dial(etcd.ClientConfig{Endpoints: []string{"https://" + r.config.Address.String() + ":2379"}, CA: filepath.Join(pki, "ca.pem"),
+		Cert: filepath.Join(pki, "node.pem"), Key: filepath.Join(pki, "node-key.pem")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = c.Close() }) // nothing is asked of it any more
+	return c
+}
+
 // power starts an agent with a profile at an address, in a directory that
 // outlives it.
 func power(t *testing.T, dir, name string, address netip.Addr, profile string) *running {

@@ -55,6 +55,8 @@ func (o *operator) justDid(act bootstrap.Action, now time.Time) bool {
 type outcome struct {
 	action bootstrap.Action
 	seat   bootstrap.Seat   // Add: the seat
+	turn   time.Duration    // TakeTurn: how long it is this board's, counted from before the change
+	idle   bool             // ReleaseTurn: there was nothing to give back
 	list   *etcd.MemberList // as the quorum said afterwards; nil if that is not known
 	at     time.Time        // from before it was asked
 	from   time.Time        // from before the change
@@ -119,7 +121,7 @@ func operate(ctx context.Context, t target, act bootstrap.Action) (out outcome) 
 		out.err = errListChanged
 	default:
 		out.from = time.Now()
-		out.seat, out.err = change(ctx, c, t, before, act)
+		out.err = out.change(ctx, c, t, before)
 	}
 	out.at = time.Now()
 	if after, err := c.Members(ctx); err == nil && after.ClusterID == t.cluster {
@@ -137,29 +139,34 @@ func sameList(a, b []bootstrap.Member) bool {
 }
 
 // change is the one effect.
-func change(ctx context.Context, c *etcd.Client, t target, before etcd.MemberList, act bootstrap.Action) (seat bootstrap.Seat, err error) {
-	switch act.Do {
+func (out *outcome) change(ctx context.Context, c *etcd.Client, t target, before etcd.MemberList) (err error) {
+	switch act := out.action; act.Do {
 	case bootstrap.Add:
-		id, err := c.AddLearner(ctx, act.PeerURL)
-		return bootstrap.Seat{Member: id, Board: act.Board, Life: act.Life}, err
+		out.seat = bootstrap.Seat{Board: act.Board, Life: act.Life}
+		out.seat.Member, err = c.AddLearner(ctx, act.PeerURL)
+		return err
 	case bootstrap.Promote:
-		return seat, c.Promote(ctx, act.Target)
+		return c.Promote(ctx, act.Target)
 	case bootstrap.Remove:
-		return seat, removeAtLeader(ctx, c, t, before, act.Target)
+		return removeAtLeader(ctx, c, t, before, act.Target)
 	case bootstrap.Update:
-		return seat, c.UpdatePeerURL(ctx, act.Target, act.PeerURL)
+		return c.UpdatePeerURL(ctx, act.Target, act.PeerURL)
 	case bootstrap.Transfer:
-		return seat, c.MoveLeader(ctx, t.local, act.Target)
+		return c.MoveLeader(ctx, t.local, act.Target)
 	case bootstrap.Fence:
-		return seat, c.Fence(ctx)
+		return c.Fence(ctx)
 	case bootstrap.Unfence:
-		return seat, c.Unfence(ctx)
+		return c.Unfence(ctx)
 	case bootstrap.TakeTurn:
-		return seat, c.TakeTurn(ctx, turnFor)
+		out.turn, err = c.TakeTurn(ctx, act.Target, turnFor)
+		return err
 	case bootstrap.ReleaseTurn:
-		return seat, c.ReleaseTurn(ctx)
+		had, err := c.ReleaseTurn(ctx, act.Target)
+		out.idle = !had
+		return err
+	default:
+		return fmt.Errorf("%q does not go through the quorum", act.Do)
 	}
-	return seat, fmt.Errorf("%q does not go through the quorum", act.Do)
 }
 
 // removeAtLeader asks the leader itself to remove a member. Any member takes the
@@ -201,12 +208,7 @@ func (a *Agent) operated(out outcome) {
 	if out.err != nil {
 		a.operator.failedAt = time.Now()
 	}
-	switch {
-	case errors.Is(out.err, etcd.ErrTurnTaken):
-		a.turn.Denied, a.turn.Why = time.Now(), ""
-	case errors.Is(out.err, etcd.ErrNoTurns):
-		a.turn.Denied, a.turn.Why = time.Now(), out.err.Error()
-	}
+	a.turned(out)
 	if notYet(out.err) {
 		// The same decision follows for as long as it is right.
 		return
@@ -216,6 +218,9 @@ func (a *Agent) operated(out outcome) {
 		return
 	}
 	a.operator.last, a.operator.lastAt = act, time.Now()
+	if out.idle {
+		return
+	}
 	e := a.log.Info().Str("state", string(act.Why)).Str("do", string(act.Do))
 	if act.Target != "" {
 		e = e.Str("member_id", act.Target)
@@ -227,10 +232,6 @@ func (a *Agent) operated(out outcome) {
 	case bootstrap.Update:
 		e = e.Str("peer_url", act.PeerURL)
 		a.confirmAddress(act, out.list)
-	case bootstrap.TakeTurn:
-		a.tookTurn(act, out.from)
-	case bootstrap.ReleaseTurn:
-		a.gaveTurnBack(act)
 	}
 	e.Msg(done(act.Do))
 }

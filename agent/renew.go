@@ -7,30 +7,18 @@ import (
 	"strings"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"muster/bootstrap"
+	"muster/bootstrap/etcd"
 )
 
 // ErrStartAnew says that the agent ended because it was asked to start anew.
 var ErrStartAnew = errors.New("the agent is to be started anew")
 
-const (
-	// turnFor is how long the turn lasts unless it is given back: a restart of a
-	// slow board. A board that does not come back is missed by then, and as long
-	// as a member is missed nobody else goes.
-	turnFor = time.Minute
-	// turnMargin lies between what this board takes for the end of its turn and
-	// what etcd does, whose clocks run apart.
-	turnMargin = 10 * time.Second
-)
-
-// turnRecord is a turn that this board took. The time is the kernel's since the
-// boot: the wall clock of a board jumps, and after another boot nothing is known.
-type turnRecord struct {
-	Boot string        `json:"boot"`
-	At   time.Duration `json:"at"` // CLOCK_BOOTTIME, from before it was asked for
-}
+// turnFor is how long the turn lasts unless it is given back: a restart of a slow
+// board, and 1.5 of the longest election timeouts that a profile may ask for. A board
+// that does not come back is missed by then, and as long as a member is missed nobody
+// else goes.
+const turnFor = 75 * time.Second
 
 // askAnew notes the wish to end and be started anew; the decision says when.
 func (a *Agent) askAnew(now time.Time, why string) {
@@ -64,52 +52,17 @@ func (a *Agent) goDown(now time.Time) (over bool) {
 	return a.config.Patience == 0
 }
 
-// tookTurn keeps a turn over the restart that it is for.
-func (a *Agent) tookTurn(act bootstrap.Action, from time.Time) {
-	a.turn = bootstrap.Turn{Until: from.Add(turnFor - turnMargin)}
-	boot, up, err := uptime()
-	if err == nil {
-		next := a.board
-		next.Turn = &turnRecord{Boot: boot, At: up - time.Since(from)}
-		err = a.keepRecord(next)
+// turned takes what came of asking for the turn, or of giving it back.
+func (a *Agent) turned(out outcome) {
+	switch do := out.action.Do; {
+	case errors.Is(out.err, etcd.ErrTurnTaken):
+		a.turn.Denied, a.turn.Why = time.Now(), ""
+	case errors.Is(out.err, etcd.ErrNoTurns):
+		a.turn.Denied, a.turn.Why = time.Now(), out.err.Error()
+	case out.err != nil:
+	case do == bootstrap.TakeTurn:
+		a.turn = bootstrap.Turn{Until: out.from.Add(out.turn)}
+	case do == bootstrap.ReleaseTurn:
+		a.turn = bootstrap.Turn{}
 	}
-	if err != nil {
-		// It then ends by itself, later than it could.
-		a.failed(act, err)
-	}
-}
-
-// gaveTurnBack forgets the turn.
-func (a *Agent) gaveTurnBack(act bootstrap.Action) {
-	a.turn = bootstrap.Turn{}
-	next := a.board
-	next.Turn = nil
-	if err := a.keepRecord(next); err != nil {
-		a.failed(act, err)
-	}
-}
-
-// turnOf is what is left of a turn that was taken before this agent started.
-func turnOf(r *turnRecord, now time.Time) bootstrap.Turn {
-	if r == nil {
-		return bootstrap.Turn{}
-	}
-	boot, up, err := uptime()
-	if err != nil || boot != r.Boot {
-		return bootstrap.Turn{}
-	}
-	return bootstrap.Turn{Until: now.Add(r.At - up + turnFor - turnMargin)}
-}
-
-// uptime is which boot this is, and how long ago it was, suspended time included.
-func uptime() (boot string, up time.Duration, err error) {
-	id, err := os.ReadFile("/proc/sys/kernel/random/boot_id")
-	if err != nil {
-		return "", 0, fmt.Errorf("which boot is this: %w", err)
-	}
-	var t unix.Timespec
-	if err := unix.ClockGettime(unix.CLOCK_BOOTTIME, &t); err != nil {
-		return "", 0, fmt.Errorf("how long is this board up: %w", err)
-	}
-	return strings.TrimSpace(string(id)), time.Duration(t.Nano()), nil
 }

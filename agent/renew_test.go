@@ -45,9 +45,7 @@ func TestRestartAsked_AllAtOnce(t *testing.T) {
 			t.Errorf("%s still is to start anew: %+v", r.config.Name, s.Board)
 		}
 	}
-	for _, r := range fleet {
-		awaitTurnGiven(t, r)
-	}
+	mustGiveTurnBack(t, fleet[0])
 }
 
 // awaitRestarts waits until every agent has started anew, of which no two may be down at the same time, and returns
@@ -76,16 +74,17 @@ func awaitRestarts(t *testing.T, fleet []*running, before map[string]time.Time) 
 	return after
 }
 
-// awaitTurnGiven waits until the record of a board no longer has its turn.
-func awaitTurnGiven(t *testing.T, r *running) {
+// mustGiveTurnBack wants a turn that nobody has any more, well before it ends by itself.
+func mustGiveTurnBack(t *testing.T, r *running) {
 	t.Helper()
-	for deadline := time.Now().Add(time.Minute); ; time.Sleep(50 * time.Millisecond) {
-		var b boardRecord
-		if err := (&store{dir: r.config.StateDir}).read("board.json", &b); err == nil && b.Turn == nil {
+	c := r.etcd(t)
+	for deadline := time.Now().Add(turnFor / 2); ; time.Sleep(50 * time.Millisecond) {
+		_, err := c.TakeTurn(t.Context(), "1", turnFor)
+		if err == nil {
 			return
 		}
 		if time.Now().After(deadline) {
-			t.Fatalf("%s keeps its turn: %+v", r.config.Name, b.Turn)
+			t.Fatalf("the turn is never given back: %v", err)
 		}
 	}
 }

@@ -44,8 +44,6 @@ type boardRecord struct {
 	Intent      bootstrap.Intent `json:"intent,omitzero"`
 	// Aside is what is being set aside, while the intent says so.
 	Aside *setAsideIntent `json:"set_aside,omitempty"`
-	// Turn is the turn that this board took before it went down.
-	Turn *turnRecord `json:"turn,omitempty"`
 	// Pace is the fleet's, as this board last went by it.
 	Pace bootstrap.Pace `json:"heartbeat_ms,omitempty"`
 	// Yielded are the clusters whose plans are never taken again.

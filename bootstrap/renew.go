@@ -32,9 +32,10 @@ const backSoon = 30 * time.Second
 // Turn is the lock under which one voter at a time goes down: a lease in etcd
 // that only one board can have been granted.
 type Turn struct {
-	Until  time.Time // it may have expired by then; zero: this board does not have it
-	Denied time.Time // when this board last asked in vain
-	Why    string    // why it did, if not because another board has it
+	Until   time.Time // it may have expired by then; zero: this board does not have it
+	Unknown bool      // whether it does is not known: an agent before this one may have taken it
+	Denied  time.Time // when this board last asked in vain
+	Why     string    // why it did, if not because another board has it
 }
 
 // askAgain is how long a board that was denied the turn waits before it asks again.
@@ -86,7 +87,7 @@ func inTurn(s State, a Action) Action {
 		if s.Now.Sub(s.Turn.Denied) < askAgain {
 			return waitInTurn(s, say+"; "+cmp.Or(s.Turn.Why, "another board has its turn"), askAgain)
 		}
-		return Action{Do: TakeTurn, Why: RestartAsked, Say: say + "; it asks for its turn", Members: s.Cluster.Members, Again: tend}
+		return Action{Do: TakeTurn, Why: RestartAsked, Say: say + "; it asks for its turn", Target: s.Disk.Member, Members: s.Cluster.Members, Again: tend}
 	}
 	if s.Etcd.Leader {
 		if m, ok := heir(s); ok {
@@ -133,10 +134,11 @@ func inOrder(s State) bool {
 	return s.Want.Cluster != "" && s.Disk.State == DiskMember && s.Disk.Hardware == MatchSame && s.Disk.Owner == MatchSame && !twin
 }
 
-// giveTurnBack lets the next board go once this one is well again.
+// giveTurnBack lets the next board go once this one is well again. What an agent
+// before this one took, etcd knows.
 func giveTurnBack(s State, a Action) Action {
-	if s.Turn.held(s.Now) && a.Do == Wait && inOrder(s) && s.Etcd.Proc == ProcRunning && s.Etcd.Quorum == QuorumHeld && s.Cluster.known(s.Now) && s.Cluster.lists(s.Disk.Member) {
-		return Action{Do: ReleaseTurn, Why: a.Why, Say: a.Say, Members: s.Cluster.Members, Again: tend}
+	if (s.Turn.Unknown || s.Turn.held(s.Now)) && a.Do == Wait && inOrder(s) && s.Etcd.Proc == ProcRunning && s.Etcd.Quorum == QuorumHeld && s.Cluster.known(s.Now) && s.Cluster.lists(s.Disk.Member) {
+		return Action{Do: ReleaseTurn, Why: a.Why, Say: a.Say, Target: s.Disk.Member, Members: s.Cluster.Members, Again: tend}
 	}
 	return a
 }

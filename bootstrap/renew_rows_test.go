@@ -91,6 +91,11 @@ func renewRows() []row {
 		{"restart at the fleet's pace gives its turn back", offPace, func(s *State) { s.OffPace = time.Time{} }, ReleaseTurn, "runs as a voter"},
 		{"moved stands above an order to start anew", turned, func(s *State) { s.Self.PeerURL = "https://10.0.0.9:2380" }, Stop, "this board moved"},
 		{"restart gives its turn back", turned, func(s *State) { s.Renewal = Renewal{} }, ReleaseTurn, "runs as a voter"},
+		{"restart gives back what an agent before this one took, if it did", turned, func(s *State) { s.Renewal, s.Turn = Renewal{}, Turn{Unknown: true} }, ReleaseTurn, "runs as a voter"},
+		{"restart does so once it is well", turned, func(s *State) {
+			s.Renewal, s.Turn, s.Etcd.Quorum = Renewal{}, Turn{Unknown: true}, QuorumLost
+		}, Wait, "waits for a leader"},
+		{"restart/asked asks for a turn that it may have", follower, func(s *State) { s.Turn.Unknown = true }, TakeTurn, "it asks for its turn"},
 		{"restart keeps its turn until it is well", turned, func(s *State) { s.Renewal, s.Etcd.Quorum = Renewal{}, QuorumLost }, Wait, "waits for a leader"},
 		{"restart leaves a turn alone that may be another's by now", turned, func(s *State) { s.Renewal, s.Turn.Until = Renewal{}, t0 }, Wait, "runs as a voter"},
 	}

@@ -39,9 +39,9 @@ func (j *judge) throughTheQuorum() {
 		j.rule((leaves || j.turn()) && s.Etcd.Leader && a.Target != s.Disk.Member, "only a leader that leaves, or goes down in its turn, hands over")
 		j.rule(m != nil && !m.Learner && p != nil && p.Healthy, "leadership goes to a voter that works")
 	case TakeTurn:
-		j.rule(j.wish() && !j.turn() && j.othersWork(), "a turn is taken for a wish, once, and while the others work")
+		j.rule(j.wish() && !j.turn() && j.othersWork() && a.Target == s.Disk.Member, "a turn is taken for a wish, once, and while the others work")
 	case ReleaseTurn:
-		j.rule(j.turn() && !(j.wish() && (!s.Renewal.Since.IsZero() || len(j.voters()) > 1)), "who gives a turn back has it, and needs it no more")
+		j.rule((j.turn() || s.Turn.Unknown) && a.Target == s.Disk.Member && !(j.wish() && (!s.Renewal.Since.IsZero() || len(j.voters()) > 1)), "who gives a turn back has it, or may have it, and needs it no more")
 	case Fence:
 		j.rule(!s.Cluster.Fenced, "a cluster is fenced once")
 		j.givesWay()

@@ -12,7 +12,8 @@ func renewals() sweep {
 	runs := func(s State) bool { return s.Etcd.Proc == ProcRunning }
 	dims := []dim{
 		vary(asked(false), asked(true), same, off, func(s *State) { s.Renewal.Since = t0.Add(-time.Hour) }),
-		vary(same, func(s *State) { s.Turn.Until = t0.Add(time.Second) }, func(s *State) { s.Turn.Until = t0 }, func(s *State) { s.Turn.Denied = t0.Add(-time.Second) }),
+		vary(same, func(s *State) { s.Turn.Until = t0.Add(time.Second) }, func(s *State) { s.Turn.Until = t0 }, func(s *State) { s.Turn.Denied = t0.Add(-time.Second) },
+			func(s *State) { s.Turn.Unknown = true }),
 		procs(),
 		varyWhere(runs, same, func(s *State) { s.Etcd.Leader = false }, func(s *State) { s.Etcd.Quorum, s.Etcd.Leader = QuorumLost, false },
 			func(s *State) { s.Etcd.Progress = nil }, func(s *State) { s.Etcd.Learner, s.Etcd.Leader = true, false }),

@@ -116,10 +116,19 @@ func (c *Config) UnmarshalJSON(b []byte) error {
 // Version is the version of the etcd that is built in, e.g. "3.7.3".
 func Version() string { return version.Version }
 
+// numberOf reads a member's ID as etcdctl prints it.
+func numberOf(id string) (uint64, error) {
+	n, err := strconv.ParseUint(id, 16, 64)
+	if err != nil {
+		return 0, fmt.Errorf("member %q: not an ID", id)
+	}
+	return n, nil
+}
+
 // sameID compares two IDs in hexadecimal as numbers, so that padding and case
 // do not matter. What is not a number is equal to nothing.
 func sameID(a, b string) bool {
-	x, errX := strconv.ParseUint(a, 16, 64)
-	y, errY := strconv.ParseUint(b, 16, 64)
+	x, errX := numberOf(a)
+	y, errY := numberOf(b)
 	return errX == nil && errY == nil && x == y
 }

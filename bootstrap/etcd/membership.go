@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strconv"
 
 	pb "go.etcd.io/etcd/api/v3/etcdserverpb"
 	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
@@ -112,9 +111,9 @@ func (c *Client) MoveLeader(ctx context.Context, clientURL, id string) error {
 }
 
 func (c *Client) change(ctx context.Context, what, id string, call func(context.Context, uint64) error) error {
-	n, err := strconv.ParseUint(id, 16, 64)
+	n, err := numberOf(id)
 	if err != nil {
-		return fmt.Errorf("%s member %q: not an ID", what, id)
+		return fmt.Errorf("%s: %w", what, err)
 	}
 	ctx, cancel := context.WithTimeout(ctx, c.timeout)
 	defer cancel()

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"os"
 	"runtime/debug"
-	"strconv"
 	"syscall"
 	"time"
 
@@ -64,9 +63,9 @@ func DatabasePath(dir string) string { return datadir.ToBackendFileName(dir) }
 func peerURLs(urls map[string]string) (map[types.ID]json.RawMessage, error) {
 	want := map[types.ID]json.RawMessage{}
 	for id, url := range urls {
-		n, err := strconv.ParseUint(id, 16, 64)
+		n, err := numberOf(id)
 		if err != nil {
-			return nil, fmt.Errorf("member %q: not an ID", id)
+			return nil, err
 		}
 		list, err := types.NewURLs([]string{url})
 		if err != nil {

@@ -7,54 +7,104 @@ import (
 	"time"
 )
 
-// TestTurn takes the lock from two sides: one gets it, and nothing of it is a key.
+// TestTurn takes the lock for two members: one gets it, knows it again from a client
+// that is new, as after a reboot, and alone can give it back. Nothing of it is a key.
 func TestTurn(t *testing.T) {
 	t.Parallel()
 	m := members(t, 1, certificates(t))[0]
 	m.InitialCluster = m.Name + "=" + m.PeerURL
 	spawnAll(t, []Config{m})
-	one, other := dial(t, m), dial(t, m)
+	c := dial(t, m)
 
-	both := make(chan error, 2)
-	for _, c := range []*Client{one, other} {
-		go func() { both <- c.TakeTurn(t.Context(), time.Minute) }()
+	has, lacks := mustGetOneTurn(t, m)
+	if left, err := dial(t, m).TakeTurn(t.Context(), has, time.Minute); err != nil || left <= 0 || left > time.Minute {
+		t.Errorf("who has the turn is told that it has it for %v more (%v)", left, err)
 	}
-	first, second := <-both, <-both
-	if first != nil {
-		first, second = second, first
+	if had, err := c.ReleaseTurn(t.Context(), lacks); had || err != nil {
+		t.Errorf("another's turn is given back: %v, %v", had, err)
 	}
-	if first != nil || !errors.Is(second, ErrTurnTaken) {
-		t.Fatalf("two boards that ask at once got %v and %v, want one turn", first, second)
+	if _, err := c.TakeTurn(t.Context(), lacks, time.Minute); !errors.Is(err, ErrTurnTaken) {
+		t.Errorf("a turn that is another's: %v", err)
 	}
-	if err := one.TakeTurn(t.Context(), time.Minute); !errors.Is(err, ErrTurnTaken) {
-		t.Errorf("who has the turn takes it again: %v", err)
+	for _, want := range []bool{true, false} {
+		if had, err := c.ReleaseTurn(t.Context(), has); had != want || err != nil {
+			t.Errorf("given back: %v, %v; want %v", had, err, want)
+		}
 	}
-	if err := one.ReleaseTurn(t.Context()); err != nil {
-		t.Fatal(err)
+	if left, err := c.TakeTurn(t.Context(), lacks, time.Minute); left != time.Minute || err != nil {
+		t.Errorf("a turn that was given back is taken for %v: %v", left, err)
 	}
-	if err := one.ReleaseTurn(t.Context()); err != nil {
-		t.Errorf("a turn that is over cannot be given back: %v", err)
-	}
-	if err := other.TakeTurn(t.Context(), 5*time.Second); err != nil {
-		t.Errorf("a turn that was given back cannot be taken: %v", err)
-	}
-	if rev, err := one.Revision(t.Context()); err != nil || rev != 1 {
+	if rev, err := c.Revision(t.Context()); err != nil || rev != 1 {
 		t.Errorf("revision %d (%v) of a cluster that nobody wrote to, want 1", rev, err)
 	}
-	if err := errors.Join(other.ReleaseTurn(t.Context()), one.Fence(t.Context())); err != nil {
+	if _, err := c.TakeTurn(t.Context(), "none", time.Minute); err == nil || !strings.Contains(err.Error(), `"none": not an ID`) {
+		t.Errorf("the turn of what is no member: %v", err)
+	}
+	if _, err := c.ReleaseTurn(t.Context(), lacks); err != nil {
 		t.Fatal(err)
 	}
-	if err := other.TakeTurn(t.Context(), time.Minute); !errors.Is(err, ErrNoTurns) || !strings.Contains(err.Error(), "quota") {
+	mustGiveNoTurnsWithoutSpace(t, c)
+	mustEndByItself(t, c)
+}
+
+// mustGetOneTurn lets two members ask at once.
+func mustGetOneTurn(t *testing.T, m Config) (has, lacks string) {
+	t.Helper()
+	ids := []string{"8000000000000001", "2"}
+	errs := make([]chan error, len(ids))
+	for i, id := range ids {
+		c, done := dial(t, m), make(chan error, 1)
+		errs[i] = done
+		go func() {
+			_, err := c.TakeTurn(t.Context(), id, time.Minute)
+			done <- err
+		}()
+	}
+	first, second := <-errs[0], <-errs[1]
+	switch {
+	case first == nil && errors.Is(second, ErrTurnTaken):
+		return ids[0], ids[1]
+	case second == nil && errors.Is(first, ErrTurnTaken):
+		return ids[1], ids[0]
+	}
+	t.Fatalf("two members that ask at once got %v and %v, want one turn", first, second)
+	return "", ""
+}
+
+func mustGiveNoTurnsWithoutSpace(t *testing.T, c *Client) {
+	t.Helper()
+	if err := c.Fence(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.TakeTurn(t.Context(), "1", time.Minute); !errors.Is(err, ErrNoTurns) || !strings.Contains(err.Error(), "quota") {
 		t.Errorf("a turn that etcd has no space for: %v", err)
 	}
-	if err := errors.Join(one.Unfence(t.Context()), other.TakeTurn(t.Context(), 5*time.Second)); err != nil {
-		t.Errorf("with space again: %v", err)
+	if err := c.Unfence(t.Context()); err != nil {
+		t.Fatal(err)
 	}
-	deadline := time.Now().Add(30 * time.Second)
-	for one.TakeTurn(t.Context(), time.Minute) != nil {
-		if time.Now().After(deadline) {
-			t.Fatal("a turn of 5 s never ends by itself")
+}
+
+// mustEndByItself wants a turn that nobody gives back to end, first for who has it.
+func mustEndByItself(t *testing.T, c *Client) {
+	t.Helper()
+	if _, err := c.TakeTurn(t.Context(), "1", 2*time.Second); err != nil {
+		t.Fatalf("with space again: %v", err)
+	}
+	until := func(what string, is func(error) bool, member string) {
+		t.Helper()
+		for deadline := time.Now().Add(time.Minute); ; time.Sleep(50 * time.Millisecond) {
+			_, err := c.TakeTurn(t.Context(), member, time.Minute)
+			if is(err) {
+				return
+			}
+			if time.Now().After(deadline) {
+				t.Fatalf("%s: never; at last %v", what, err)
+			}
 		}
-		time.Sleep(100 * time.Millisecond)
 	}
+	until("its time is over for who has it", func(err error) bool { return errors.Is(err, ErrTurnTaken) }, "1")
+	if _, err := c.TakeTurn(t.Context(), "2", time.Minute); !errors.Is(err, ErrTurnTaken) {
+		t.Errorf("another takes a turn whose time is not over for all: %v", err)
+	}
+	until("another takes it", func(err error) bool { return err == nil }, "2")
 }

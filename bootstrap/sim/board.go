@@ -57,6 +57,7 @@ type agent struct {
 	do       bootstrap.Verb // of the last decision
 	renewal  bootstrap.Renewal
 	turnOf   bootstrap.Turn
+	keeps    time.Duration  // since when it is well and keeps its turn; 0: it does not
 	facts    bootstrap.Disk // as last read
 	looked   time.Duration
 	peers    map[string]*view
@@ -100,7 +101,7 @@ func (b *board) boot() {
 		d.id, d.life, d.hardware = b.hardware, b.w.newLife(), b.hardware
 	}
 	a := &agent{b: b, w: b.w, peers: map[string]*view{}, told: map[string]time.Duration{}, patience: b.w.some(time.Second), mute: -1}
-	a.proc, a.turnOf = bootstrap.ProcStopped, d.turn
+	a.proc, a.turnOf.Unknown = bootstrap.ProcStopped, true
 	b.agent = a
 	a.makeMachine()
 	a.look()
@@ -133,7 +134,6 @@ func (b *board) kill(back time.Duration) {
 
 func (b *board) switchOff() {
 	b.kill(0)
-	b.disk.turn = bootstrap.Turn{} // it is kept for one boot
 	b.power = false
 	b.w.topology()
 }
@@ -220,6 +220,7 @@ func (a *agent) loop() {
 	a.note(act)
 	a.w.checkKnown(a, act)
 	a.w.checkSays(a, act)
+	a.checkTurnKept()
 	a.act(act)
 	if !a.alive() {
 		return

@@ -20,7 +20,6 @@ type disk struct {
 	owners      []bootstrap.Owner
 	dir         *dir
 	archive     []*dir
-	turn        bootstrap.Turn
 	pace        bootstrap.Pace // by which the board went last
 }
 

@@ -172,10 +172,10 @@ func (a *agent) ask(act bootstrap.Action) {
 		if a.fatal() {
 			return
 		}
-		seat, err := a.call(act)
+		got, err := a.call(act)
 		a.later((2*time.Millisecond+a.w.some(30*time.Millisecond))*a.b.slow, func() {
 			a.asking, a.failed = false, ""
-			a.turned(act, asked, err)
+			a.turned(act, asked, got.turn, err)
 			pause := time.Duration(0)
 			if err != nil {
 				a.failed, pause = err.Error(), 200*time.Millisecond
@@ -183,8 +183,8 @@ func (a *agent) ask(act bootstrap.Action) {
 			if err == nil && act.Do == bootstrap.Update && act.Target == a.facts.Member {
 				a.updated = act.PeerURL
 			}
-			if seat != (bootstrap.Seat{}) {
-				a.seat = seat
+			if got.seat != (bootstrap.Seat{}) {
+				a.seat = got.seat
 			}
 			if l, id, err := a.readList(); err == nil {
 				a.take(l, id, a.w.now)
@@ -194,8 +194,14 @@ func (a *agent) ask(act bootstrap.Action) {
 	})
 }
 
+// answer is what a call gave.
+type answer struct {
+	seat bootstrap.Seat
+	turn time.Duration
+}
+
 // call does it at the first server that answers.
-func (a *agent) call(act bootstrap.Action) (bootstrap.Seat, error) {
+func (a *agent) call(act bootstrap.Action) (answer, error) {
 	f := a.w.fabric
 	for _, s := range a.endpoints() {
 		l, err := f.read(s)
@@ -209,56 +215,58 @@ func (a *agent) call(act bootstrap.Action) (bootstrap.Seat, error) {
 			continue
 		}
 		if !sameList(act.Members, l.members) && !a.w.plant.staleList {
-			return bootstrap.Seat{}, fmt.Errorf("the quorum lists others by now")
+			return answer{}, fmt.Errorf("the quorum lists others by now")
 		}
-		seat, err := a.callAt(s, act)
+		got, err := a.callAt(s, act)
 		if err == nil {
 			a.w.say("%s: %s done: %s %s", a.b.name(), act.Do, act.Target, act.Board)
 		}
-		return seat, err
+		return got, err
 	}
-	return bootstrap.Seat{}, errNoQuorum
+	return answer{}, errNoQuorum
 }
 
-func (a *agent) callAt(s *server, act bootstrap.Action) (bootstrap.Seat, error) {
+func (a *agent) callAt(s *server, act bootstrap.Action) (got answer, err error) {
 	f := a.w.fabric
 	switch act.Do {
 	case bootstrap.Add:
 		wall := a.w.now + s.clock(a.w)
 		id, err := f.addLearner(s, act.PeerURL, int64(wall/time.Second))
 		if err != nil {
-			return bootstrap.Seat{}, err
+			return got, err
 		}
-		return bootstrap.Seat{Member: id, Board: act.Board, Life: act.Life}, nil
+		got.seat = bootstrap.Seat{Member: id, Board: act.Board, Life: act.Life}
+		return got, nil
 	case bootstrap.Promote:
 		ready := s.leader != nil && f.inSync(s.leader, act.Target)
 		err := f.promote(s, act.Target)
 		if err == nil && !ready {
 			a.w.broke(fmt.Sprintf("rule 4: member %s became a voter before it was in sync", act.Target))
 		}
-		return bootstrap.Seat{}, err
+		return got, err
 	case bootstrap.Remove:
 		// Asked elsewhere, etcd counts who is connected as seen from there.
 		l := s.leader
 		if l == nil || !f.here(l) || !f.both(a.b.host, l.host) {
-			return bootstrap.Seat{}, errNoQuorum
+			return got, errNoQuorum
 		}
-		return bootstrap.Seat{}, f.remove(l, act.Target)
+		return got, f.remove(l, act.Target)
 	case bootstrap.Update:
 		err := f.update(s, act.Target, act.PeerURL)
 		if err == errTaken {
 			// The board that is listed there may want this one's place.
-			return bootstrap.Seat{}, errors.Join(err, f.update(s, act.Target, "https://"+hostOf(act.PeerURL)+":1"))
+			return got, errors.Join(err, f.update(s, act.Target, "https://"+hostOf(act.PeerURL)+":1"))
 		}
-		return bootstrap.Seat{}, err
+		return got, err
 	case bootstrap.TakeTurn:
-		return bootstrap.Seat{}, a.w.takeTurn(a.b, s)
+		got.turn, err = a.w.takeTurn(a.b, s, act.Target)
+		return got, err
 	case bootstrap.ReleaseTurn:
-		return bootstrap.Seat{}, a.w.releaseTurn(a.b, s)
+		return got, a.w.releaseTurn(a.b, s, act.Target)
 	case bootstrap.Transfer:
-		return bootstrap.Seat{}, f.transfer(s, act.Target)
+		return got, f.transfer(s, act.Target)
 	}
-	return bootstrap.Seat{}, f.fence(s, act.Do == bootstrap.Fence)
+	return got, f.fence(s, act.Do == bootstrap.Fence)
 }
 
 // clock is how far the wall clock beside a server is off.

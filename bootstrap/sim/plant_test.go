@@ -40,6 +40,13 @@ func TestSimulationCanFail(t *testing.T) {
 			}
 			return a
 		}}},
+		{"keep the turn", "turn:", plant{decide: func(s bootstrap.State) bootstrap.Action {
+			a := bootstrap.Decide(s)
+			if a.Do == bootstrap.ReleaseTurn {
+				a.Do = bootstrap.Wait
+			}
+			return a
+		}}},
 		{"change the pace at once", "pace:", plant{hasty: true}},
 		{"forget the pace", "rule 6", plant{noPace: true}},
 		{"hold and do not say what would help", "rule 7", plant{decide: func(s bootstrap.State) bootstrap.Action {
