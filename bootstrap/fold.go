@@ -47,8 +47,9 @@ type Learning struct {
 
 // Try is a board that was given a seat in vain.
 type Try struct {
-	At    time.Time // the last time
-	Times int
+	Member string    // that it was to be, the last one
+	At     time.Time // the last time
+	Times  int
 }
 
 // Move is a board that came or went.
@@ -145,7 +146,12 @@ func (s State) Note(a Action) State {
 			if s.Tried == nil {
 				s.Tried = map[string]Try{}
 			}
-			s.Tried[a.Board] = Try{At: s.Now, Times: s.Tried[a.Board].Times + 1}
+			t := s.Tried[a.Board]
+			if t.Member != a.Target {
+				t.Times++
+			}
+			t.Member, t.At = a.Target, s.Now
+			s.Tried[a.Board] = t
 		}
 	}
 	if a.Why == Restart && (s.StartedAs == Moved || s.StartedAs == MovedAll) {

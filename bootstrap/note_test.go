@@ -59,8 +59,18 @@ func TestNoteTriedSendsTheNextSeatElsewhere(t *testing.T) {
 		t.Fatalf("got %+v, want the stalled learner of d removed", a)
 	}
 	s = s.Note(a)
-	if s.Tried["d"] != (Try{At: s.Now, Times: 1}) {
+	if s.Tried["d"] != (Try{Member: a.Target, At: s.Now, Times: 1}) {
 		t.Fatalf("tried %v", s.Tried)
+	}
+	// It is decided again and again until the quorum has done it.
+	s.Now = s.Now.Add(tend)
+	if s = s.Note(a); s.Tried["d"] != (Try{Member: a.Target, At: s.Now, Times: 1}) {
+		t.Errorf("one seat in vain counts as %+v", s.Tried["d"])
+	}
+	another := a
+	another.Target = "another"
+	if twice := s.Note(another).Tried["d"]; twice.Times != 2 {
+		t.Errorf("two seats in vain count as %+v", twice)
 	}
 	free := voter()
 	free.Want.Voters, free.Tried = 5, s.Tried
