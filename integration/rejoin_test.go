@@ -1,6 +1,7 @@
 package integration
 
 import (
+	"context"
 	"fmt"
 	"math/rand/v2"
 	"testing"
@@ -33,7 +34,15 @@ func TestResume_KilledOnTheWayBack(t *testing.T) {
 			t.Logf("round %d: kill %d, %v after the last", round, kill, moment.Round(time.Millisecond))
 			f.start(b)
 		}
-		c = f.castWhen(fmt.Sprintf("round %d: three voters again", round), f.Boards(), all(settled(3, 0), oneCluster(before.cluster())))
+		// One that was away for ten seconds as a learner gave up its seat, and rests for a minute.
+		f.within(fmt.Sprintf("round %d: three voters again", round), 2*patience, func(ctx context.Context) error {
+			seen, err := views(ctx, f.Boards())
+			if err != nil {
+				return err
+			}
+			return settled(3, 0)(seen)
+		})
+		c = f.castWhen("one cluster", f.Boards(), all(settled(3, 0), oneCluster(before.cluster())))
 		list := f.awaitList("listed", c.leader, votersAre(3), listsOnly(f.Boards()...), clusterIs(before.cluster()))
 		if list.idOf(b) == before.idOf(b) {
 			t.Errorf("round %d: member %x came back", round, list.idOf(b))

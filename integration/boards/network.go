@@ -114,17 +114,18 @@ func (l *Lab) attach(bridge string, group []int) {
 	}
 }
 
-// Drop makes the switch lose what board from sends to board to, silently and in this direction only, as somebody's
-// firewall does. Undrop ends all of it.
-func (l *Lab) Drop(from, to int) {
+// Drop makes the switch lose what board from sends to board to, from or to a TCP port, silently and in this direction
+// only, as somebody's firewall does. Undrop ends all of it.
+func (l *Lab) Drop(from, to, port int) {
 	l.t.Helper()
 	rules := fmt.Sprintf(`table bridge lab {
 	chain cutter {
 		type filter hook forward priority 0; policy accept;
-		iifname "p%d" oifname "p%d" drop
+		iifname "p%[1]d" oifname "p%[2]d" tcp dport %[3]d drop
+		iifname "p%[1]d" oifname "p%[2]d" tcp sport %[3]d drop
 	}
 }
-`, l.Board(from).Index, l.Board(to).Index)
+`, l.Board(from).Index, l.Board(to).Index, port)
 	if _, err := command(rules, "ip", "netns", "exec", l.hub(), "nft", "-f", "-"); err != nil {
 		l.t.Fatal(err)
 	}

@@ -9,47 +9,25 @@ import (
 )
 
 // reach opens a TCP connection from one board to another, at its present address.
-func reach(from, to *Board, within time.Duration) error {
+func reach(from, to *Board, within time.Duration) error { return reachAt(from, to, 0, within) }
+
+// reachAt does so at a port of the other board.
+func reachAt(from, to *Board, port int, within time.Duration) error {
 	var listener net.Listener
 	err := to.InNetwork(func() (err error) {
-		listener, err = net.Listen("tcp", ":0")
+		listener, err = net.Listen("tcp", fmt.Sprintf(":%d", port))
 		return err
 	})
 	if err != nil {
 		return err
 	}
 	defer listener.Close()
-	port := fmt.Sprint(listener.Addr().(*net.TCPAddr).Port)
-	conn, err := from.Dial(net.Dialer{Timeout: within}, "tcp", net.JoinHostPort(to.Address(), port))
+	at := fmt.Sprint(listener.Addr().(*net.TCPAddr).Port)
+	conn, err := from.Dial(net.Dialer{Timeout: within}, "tcp", net.JoinHostPort(to.Address(), at))
 	if err != nil {
 		return err
 	}
 	return conn.Close()
-}
-
-// hear sends one datagram from one board to another and waits for it, not for long.
-func hear(from, to *Board) error {
-	var listener net.PacketConn
-	err := to.InNetwork(func() (err error) {
-		listener, err = net.ListenPacket("udp4", ":0")
-		return err
-	})
-	if err != nil {
-		return err
-	}
-	defer listener.Close()
-	port := fmt.Sprint(listener.LocalAddr().(*net.UDPAddr).Port)
-	conn, err := from.Dial(net.Dialer{}, "udp4", net.JoinHostPort(to.Address(), port))
-	if err != nil {
-		return err
-	}
-	defer conn.Close()
-	if _, err := conn.Write([]byte("x")); err != nil {
-		return err
-	}
-	_ = listener.SetReadDeadline(time.Now().Add(time.Second))
-	_, _, err = listener.ReadFrom(make([]byte, 1))
-	return err
 }
 
 func mustReach(t *testing.T, from, to *Board) {
