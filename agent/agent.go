@@ -228,8 +228,9 @@ func (a *Agent) readHardware() {
 func (a *Agent) shutdown() error {
 	var errs []error
 	errs = append(errs, a.notify.Stopping())
-	errs = append(errs, a.runner.stop())
+	// A turn that is being given back must not free the others while etcd ends here.
 	a.operator.end()
+	errs = append(errs, a.runner.stop())
 	a.cleaner.end()
 	if a.fleet != nil {
 		errs = append(errs, a.fleet.close())

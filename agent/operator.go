@@ -88,8 +88,12 @@ func (o *operator) begin(ctx context.Context, work func(context.Context) outcome
 
 // throughQuorum begins an action that the quorum carries out.
 func (a *Agent) throughQuorum(ctx context.Context, act bootstrap.Action) {
-	if a.operator.justDid(act, a.state.Now) {
+	if a.operator.busy || a.operator.justDid(act, a.state.Now) {
 		return
+	}
+	if act.Do == bootstrap.ReleaseTurn {
+		// While it is given back it is nothing to go down by.
+		a.turn = bootstrap.Turn{Unknown: true}
 	}
 	t := a.fleet.watch.aimed()
 	a.operator.begin(ctx, func(ctx context.Context) outcome { return operate(ctx, t, act) })

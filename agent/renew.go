@@ -52,17 +52,22 @@ func (a *Agent) goDown(now time.Time) (over bool) {
 	return a.config.Patience == 0
 }
 
-// turned takes what came of asking for the turn, or of giving it back.
+// turned takes what came of asking for the turn, or of giving it back. After an error
+// etcd alone knows.
 func (a *Agent) turned(out outcome) {
-	switch do := out.action.Do; {
+	if do := out.action.Do; do != bootstrap.TakeTurn && do != bootstrap.ReleaseTurn {
+		return
+	}
+	switch {
 	case errors.Is(out.err, etcd.ErrTurnTaken):
 		a.turn.Denied, a.turn.Why = time.Now(), ""
 	case errors.Is(out.err, etcd.ErrNoTurns):
 		a.turn.Denied, a.turn.Why = time.Now(), out.err.Error()
 	case out.err != nil:
-	case do == bootstrap.TakeTurn:
+		a.turn.Unknown = true
+	case out.action.Do == bootstrap.TakeTurn:
 		a.turn = bootstrap.Turn{Until: out.from.Add(out.turn)}
-	case do == bootstrap.ReleaseTurn:
+	default:
 		a.turn = bootstrap.Turn{}
 	}
 }

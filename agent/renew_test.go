@@ -1,11 +1,15 @@
 package agent
 
 import (
+	"errors"
 	"slices"
 	"testing"
 	"time"
 
+	"github.com/rs/zerolog"
+
 	"muster/bootstrap"
+	"muster/bootstrap/etcd"
 )
 
 // TestRestartAsked_AllAtOnce asks all boards of a fleet to start anew in the same
@@ -46,6 +50,50 @@ func TestRestartAsked_AllAtOnce(t *testing.T) {
 		}
 	}
 	mustGiveTurnBack(t, fleet[0])
+}
+
+// TestTurnIsKnownToEtcdOnly goes through what can come of asking for the turn, and of giving it back: where it is not
+// certain that the board has it, it asks again before it goes down.
+func TestTurnIsKnownToEtcdOnly(t *testing.T) {
+	take, release := bootstrap.Action{Do: bootstrap.TakeTurn, Target: "m1"}, bootstrap.Action{Do: bootstrap.ReleaseTurn, Target: "m1"}
+	from, lost := time.Now(), errors.New("no answer")
+	has := bootstrap.Turn{Until: from.Add(time.Minute)}
+	for name, c := range map[string]struct {
+		before bootstrap.Turn
+		out    outcome
+		want   func(bootstrap.Turn) bool
+	}{
+		"taken":          {bootstrap.Turn{Unknown: true}, outcome{action: take, from: from, turn: time.Minute}, func(u bootstrap.Turn) bool { return u == has }},
+		"another's":      {bootstrap.Turn{}, outcome{action: take, err: etcd.ErrTurnTaken}, func(u bootstrap.Turn) bool { return !u.Unknown && !u.Denied.IsZero() && u.Why == "" }},
+		"none":           {bootstrap.Turn{}, outcome{action: take, err: etcd.ErrNoTurns}, func(u bootstrap.Turn) bool { return !u.Denied.IsZero() && u.Why != "" }},
+		"perhaps taken":  {bootstrap.Turn{}, outcome{action: take, err: lost}, func(u bootstrap.Turn) bool { return u == bootstrap.Turn{Unknown: true} }},
+		"given back":     {bootstrap.Turn{Unknown: true}, outcome{action: release}, func(u bootstrap.Turn) bool { return u == bootstrap.Turn{} }},
+		"had none":       {bootstrap.Turn{Unknown: true}, outcome{action: release, idle: true}, func(u bootstrap.Turn) bool { return u == bootstrap.Turn{} }},
+		"perhaps given":  {bootstrap.Turn{Unknown: true}, outcome{action: release, err: lost}, func(u bootstrap.Turn) bool { return u == bootstrap.Turn{Unknown: true} }},
+		"something else": {has, outcome{action: bootstrap.Action{Do: bootstrap.Promote}, err: lost}, func(u bootstrap.Turn) bool { return u == has }},
+	} {
+		a := &Agent{operator: newOperator(), log: zerolog.Nop(), turn: c.before}
+		if a.operated(c.out); !c.want(a.turn) {
+			t.Errorf("%s: %+v", name, a.turn)
+		}
+	}
+}
+
+// TestTurnThatIsBeingGivenBackIsNone begins to give a turn back and does not wait for the answer.
+func TestTurnThatIsBeingGivenBackIsNone(t *testing.T) {
+	has := bootstrap.Turn{Until: time.Now().Add(time.Minute)}
+	a := &Agent{operator: newOperator(), log: zerolog.Nop(), turn: has, fleet: &fleet{watch: newWatch()}}
+	a.state.Now = time.Now()
+	defer a.operator.end()
+	a.throughQuorum(t.Context(), bootstrap.Action{Do: bootstrap.TakeTurn})
+	if a.throughQuorum(t.Context(), bootstrap.Action{Do: bootstrap.ReleaseTurn}); a.turn != has {
+		t.Fatalf("not begun, and yet the turn is %+v", a.turn)
+	}
+	a.operator.busy = false
+	<-a.operator.results
+	if a.throughQuorum(t.Context(), bootstrap.Action{Do: bootstrap.ReleaseTurn}); a.turn != (bootstrap.Turn{Unknown: true}) {
+		t.Errorf("%+v", a.turn)
+	}
 }
 
 // awaitRestarts waits until every agent has started anew, of which no two may be down at the same time, and returns

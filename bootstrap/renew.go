@@ -81,7 +81,12 @@ func inTurn(s State, a Action) Action {
 		return Action{Do: Renew, Why: RestartAsked, Say: say}
 	}
 	if why != "" {
-		return waitInTurn(s, say+"; it waits, because "+why, tend)
+		wait := waitInTurn(s, say+"; it waits, because "+why, tend)
+		if s.Etcd.Leader && !s.Renewal.Down {
+			// Those for whom it waits need the turn.
+			return giveTurnBack(s, wait)
+		}
+		return wait
 	}
 	if !s.Turn.held(s.Now) && s.Cluster.voters() > 1 {
 		if s.Now.Sub(s.Turn.Denied) < askAgain {
@@ -137,8 +142,10 @@ func inOrder(s State) bool {
 // giveTurnBack lets the next board go once this one is well again. What an agent
 // before this one took, etcd knows.
 func giveTurnBack(s State, a Action) Action {
-	if (s.Turn.Unknown || s.Turn.held(s.Now)) && a.Do == Wait && inOrder(s) && s.Etcd.Proc == ProcRunning && s.Etcd.Quorum == QuorumHeld && s.Cluster.known(s.Now) && s.Cluster.lists(s.Disk.Member) {
-		return Action{Do: ReleaseTurn, Why: a.Why, Say: a.Say, Target: s.Disk.Member, Members: s.Cluster.Members, Again: tend}
+	has := s.Turn.Unknown || s.Turn.held(s.Now)
+	well := a.Do == Wait && inOrder(s) && s.Etcd.Proc == ProcRunning && s.Etcd.Quorum == QuorumHeld && s.Cluster.known(s.Now) && s.Cluster.lists(s.Disk.Member)
+	if has && well && s.Now.Sub(s.Turn.Denied) >= askAgain {
+		a.Do, a.Target, a.Members, a.Again = ReleaseTurn, s.Disk.Member, s.Cluster.Members, tend
 	}
 	return a
 }

@@ -47,7 +47,8 @@ func renewRows() []row {
 			s.Peers[0].Healthy, s.Renewal.Since = false, t0.Add(-time.Hour)
 		}, Hold, "because b is not healthy"},
 		{"restart/asked the leader goes last", follower, func(s *State) { s.Etcd.Leader, s.Peers[1].Renews = true, true }, Wait, "it leads, and goes after c"},
-		{"restart/asked the leader listens first", turned, func(s *State) { s.Etcd.Leader, s.Renewal.Since = true, t0 }, Wait, "lets the others go first"},
+		{"restart/asked the leader that goes last lets the others have its turn", turned, func(s *State) { s.Etcd.Leader, s.Peers[1].Renews = true, true }, ReleaseTurn, "it leads, and goes after c"},
+		{"restart/asked the leader listens first", follower, func(s *State) { s.Etcd.Leader, s.Renewal.Since = true, t0 }, Wait, "lets the others go first"},
 		{"restart/asked a follower does not wait for others", follower, func(s *State) { s.Peers[1].Renews = true }, TakeTurn, ""},
 		{"restart/asked the leader hands over", turned, func(s *State) { s.Etcd.Leader = true }, Transfer, "leadership goes to b"},
 		{"restart/asked the only voter", follower, func(s *State) { s.Etcd.Leader, s.Cluster = true, list("a") }, Renew, "asked to start anew"},
@@ -92,6 +93,9 @@ func renewRows() []row {
 		{"moved stands above an order to start anew", turned, func(s *State) { s.Self.PeerURL = "https://10.0.0.9:2380" }, Stop, "this board moved"},
 		{"restart gives its turn back", turned, func(s *State) { s.Renewal = Renewal{} }, ReleaseTurn, "runs as a voter"},
 		{"restart gives back what an agent before this one took, if it did", turned, func(s *State) { s.Renewal, s.Turn = Renewal{}, Turn{Unknown: true} }, ReleaseTurn, "runs as a voter"},
+		{"restart does not ask all the time", turned, func(s *State) {
+			s.Renewal, s.Turn = Renewal{}, Turn{Unknown: true, Denied: t0.Add(-time.Second)}
+		}, Wait, "runs as a voter"},
 		{"restart does so once it is well", turned, func(s *State) {
 			s.Renewal, s.Turn, s.Etcd.Quorum = Renewal{}, Turn{Unknown: true}, QuorumLost
 		}, Wait, "waits for a leader"},

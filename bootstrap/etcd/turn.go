@@ -24,15 +24,14 @@ var (
 // too, and meet this one as seldom as each other.
 const turnLease clientv3.LeaseID = 0x6d75737465720001
 
-// turnMargin is how much longer the lock lives than the mark that says whose it is:
-// longer than a request can be on its way from a client that waits for it to a log
-// that applies it, so that a mark without its lock cannot be.
+// turnMargin is how much longer the lock lives than the mark that says whose it is.
 const turnMargin = 15 * time.Second
 
-// markOf is the lease that says that the turn is this member's. Both are leases of
-// one leader, whose clock counts both down; a new leader gives both their whole
-// time again (server/lease/lessor.go, Promote). So as long as the mark lives the
-// turn is the member's, whatever the clock of its board says, after a reboot too.
+// markOf is the lease that says that the turn is this member's. It is granted after
+// the lock and revoked before it, and one leader's clock counts both down; a new
+// leader gives both their whole time again (server/lease/lessor.go, Promote). So as
+// long as the mark lives the turn is the member's, whatever the clock of its board
+// says, after a reboot too.
 func markOf(member string) (clientv3.LeaseID, error) {
 	id, err := numberOf(member)
 	if err != nil {
@@ -45,33 +44,40 @@ func markOf(member string) (clientv3.LeaseID, error) {
 // that has it for at least left from before the call: hold for one that takes it, and
 // less for one that had it already. hold is in whole seconds, and no less than 1.5
 // election timeouts: etcd makes longer what is shorter (server/etcdserver/server.go,
-// minTTL), and the mark would live as long as the lock. It returns [ErrTurnTaken] while another board has it, or the time of an
-// earlier turn of this one is nearly over, and [ErrNoTurns] while an alarm of etcd
-// refuses all writes.
+// minTTL), and the mark would live as long as the lock. It returns [ErrTurnTaken]
+// while another board has it, or the time of an earlier turn of this one is nearly
+// over, and [ErrNoTurns] while an alarm of etcd refuses all writes. After any other
+// error the turn may be the member's.
 func (c *Client) TakeTurn(ctx context.Context, member string, hold time.Duration) (left time.Duration, err error) {
 	mark, err := markOf(member)
 	if err != nil {
 		return 0, err
 	}
-	ctx, cancel := context.WithTimeout(ctx, c.timeout)
-	defer cancel()
 	// A refused grant goes through the log as well; a look at the lease does not.
-	switch lock, err := c.lives(ctx, turnLease); {
+	lock, left, err := c.turnOf(ctx, mark)
+	switch {
 	case err != nil:
 		return 0, err
+	case owns(lock, left):
+		return left, nil
 	case lock > 0:
-		if left, err = c.lives(ctx, mark); err == nil && left <= 0 {
-			err = ErrTurnTaken
+		return 0, ErrTurnTaken
+	case left > 0:
+		if _, err := c.revoke(ctx, mark); err != nil {
+			return 0, err
 		}
-		return left, err
 	}
 	if err := c.grant(ctx, turnLease, hold+turnMargin); err != nil {
 		return 0, err
 	}
 	// The lock comes first. Without its mark it is nobody's and ends by itself, while
 	// a mark without its lock would give away what another board has by then.
-	if err := c.grant(ctx, mark, hold); err != nil {
-		return 0, fmt.Errorf("say whose it is: %w", err)
+	err = c.grant(ctx, mark, hold)
+	if err != nil && !errors.Is(err, ErrTurnTaken) {
+		err = c.grant(ctx, mark, hold)
+	}
+	if err != nil && !errors.Is(err, ErrTurnTaken) { // which is what the first try did
+		return 0, fmt.Errorf("mark the turn as that of member %s: %w", member, err)
 	}
 	return hold, nil
 }
@@ -83,34 +89,70 @@ func (c *Client) ReleaseTurn(ctx context.Context, member string) (had bool, err 
 	if err != nil {
 		return false, err
 	}
-	ctx, cancel := context.WithTimeout(ctx, c.timeout)
-	defer cancel()
-	left, err := c.lives(ctx, mark)
-	if err != nil || left <= 0 {
+	lock, left, err := c.turnOf(ctx, mark)
+	if err != nil || !owns(lock, left) {
 		return false, err
 	}
-	// The mark goes first, for the reason for which it comes last.
-	for _, id := range []clientv3.LeaseID{mark, turnLease} {
-		if _, err := c.c.Revoke(ctx, id); err != nil && !errors.Is(err, rpctypes.ErrLeaseNotFound) {
-			return false, fmt.Errorf("give the turn back: %w", err)
+	// That the mark was still there to be revoked is the one proof that the lock is
+	// the member's: what was read may be old by now.
+	if had, err = c.revoke(ctx, mark); err != nil || !had {
+		return false, err
+	}
+	_, err = c.revoke(ctx, turnLease)
+	return true, err
+}
+
+// owns says that a mark is of this lock, by what is left of them: it was granted
+// after it, but soon. The lock of another board is younger than a mark that is left
+// over, should one live longer than its lock because a leader was late to apply it.
+func owns(lock, mark time.Duration) bool {
+	const rounding = time.Second
+	return mark > 0 && lock >= mark && lock-mark <= turnMargin+rounding
+}
+
+// turnOf is how long the lock and a mark live yet, in whole seconds rounded down; not
+// positive if there is none. A leader answers, by what it has applied.
+func (c *Client) turnOf(ctx context.Context, mark clientv3.LeaseID) (lock, left time.Duration, err error) {
+	ctx, cancel := context.WithTimeout(ctx, c.timeout)
+	defer cancel()
+	// The mark comes first: a slow answer would make the lock outlive it by more.
+	for _, l := range []struct {
+		id   clientv3.LeaseID
+		left *time.Duration
+	}{{mark, &left}, {turnLease, &lock}} {
+		lease, err := c.c.TimeToLive(ctx, l.id)
+		if err != nil {
+			return 0, 0, fmt.Errorf("look who has the turn: %w", err)
 		}
+		*l.left = time.Duration(lease.TTL) * time.Second
 	}
-	return true, nil
+	return lock, left, nil
 }
 
-// lives is how long a lease lives yet, in whole seconds rounded down; not positive
-// if there is none. Its leader answers, and only while it leads.
-func (c *Client) lives(ctx context.Context, id clientv3.LeaseID) (time.Duration, error) {
-	l, err := c.c.TimeToLive(ctx, id)
-	if err != nil {
-		return 0, fmt.Errorf("look who has the turn: %w", err)
-	}
-	return time.Duration(l.TTL) * time.Second, nil
-}
-
-// grant makes a lease, unless there is one of this ID.
+// grant makes a lease, unless there is one of this ID. It is asked for once: a
+// request that is repeated meets what it did itself.
 func (c *Client) grant(ctx context.Context, id clientv3.LeaseID, ttl time.Duration) error {
+	ctx, cancel := context.WithTimeout(ctx, c.timeout)
+	defer cancel()
 	_, err := pb.NewLeaseClient(c.c.ActiveConnection()).LeaseGrant(ctx, &pb.LeaseGrantRequest{TTL: int64(ttl / time.Second), ID: int64(id)})
+	return noTurn(err, "take the turn")
+}
+
+// revoke ends a lease, and says whether there was one. It is asked for once, because
+// one of this ID may be another board's by the second time; the client of etcd would
+// repeat it.
+func (c *Client) revoke(ctx context.Context, id clientv3.LeaseID) (was bool, err error) {
+	ctx, cancel := context.WithTimeout(ctx, c.timeout)
+	defer cancel()
+	_, err = pb.NewLeaseClient(c.c.ActiveConnection()).LeaseRevoke(ctx, &pb.LeaseRevokeRequest{ID: int64(id)})
+	if errors.Is(rpctypes.Error(err), rpctypes.ErrLeaseNotFound) {
+		return false, nil
+	}
+	return err == nil, noTurn(err, "give the turn back")
+}
+
+// noTurn says why etcd refused a lease.
+func noTurn(err error, what string) error {
 	switch err = rpctypes.Error(err); {
 	case errors.Is(err, rpctypes.ErrLeaseExist):
 		return ErrTurnTaken
@@ -119,7 +161,7 @@ func (c *Client) grant(ctx context.Context, id clientv3.LeaseID, ttl time.Durati
 	case errors.Is(err, rpctypes.ErrCorrupt):
 		return fmt.Errorf("%w, because the data of its members differs: `agent etcdctl alarm list` names who is wrong", ErrNoTurns)
 	case err != nil:
-		return fmt.Errorf("take the turn: %w", err)
+		return fmt.Errorf("%s: %w", what, err)
 	}
 	return nil
 }

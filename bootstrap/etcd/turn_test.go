@@ -43,6 +43,7 @@ func TestTurn(t *testing.T) {
 	if _, err := c.ReleaseTurn(t.Context(), lacks); err != nil {
 		t.Fatal(err)
 	}
+	mustNotTrustHalves(t, c)
 	mustGiveNoTurnsWithoutSpace(t, c)
 	mustEndByItself(t, c)
 }
@@ -50,7 +51,7 @@ func TestTurn(t *testing.T) {
 // mustGetOneTurn lets two members ask at once.
 func mustGetOneTurn(t *testing.T, m Config) (has, lacks string) {
 	t.Helper()
-	ids := []string{"8000000000000001", "2"}
+	ids := []string{"8000000000000003", "2"}
 	errs := make([]chan error, len(ids))
 	for i, id := range ids {
 		c, done := dial(t, m), make(chan error, 1)
@@ -69,6 +70,62 @@ func mustGetOneTurn(t *testing.T, m Config) (has, lacks string) {
 	}
 	t.Fatalf("two members that ask at once got %v and %v, want one turn", first, second)
 	return "", ""
+}
+
+// mustNotTrustHalves leaves a lock without a mark behind, and a mark without a lock.
+func mustNotTrustHalves(t *testing.T, c *Client) {
+	t.Helper()
+	if err := c.grant(t.Context(), turnLease, time.Minute); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.TakeTurn(t.Context(), "1", time.Minute); !errors.Is(err, ErrTurnTaken) {
+		t.Errorf("a lock that is nobody's: %v", err)
+	}
+	// The mark is younger than this lock by more than it can be.
+	if err := c.grant(t.Context(), 1, 20*time.Second); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.TakeTurn(t.Context(), "1", time.Minute); !errors.Is(err, ErrTurnTaken) {
+		t.Errorf("a mark of another lock: %v", err)
+	}
+	if had, err := c.ReleaseTurn(t.Context(), "1"); had || err != nil {
+		t.Errorf("another's lock is given back by a mark that is left over: %v, %v", had, err)
+	}
+	if was, err := c.revoke(t.Context(), turnLease); !was || err != nil {
+		t.Fatalf("the lock is gone: %v, %v", was, err)
+	}
+	if had, err := c.ReleaseTurn(t.Context(), "1"); had || err != nil {
+		t.Errorf("a turn of which only the mark is left is given back: %v, %v", had, err)
+	}
+	if left, err := c.TakeTurn(t.Context(), "1", time.Minute); left != time.Minute || err != nil {
+		t.Errorf("with a mark that is left over the turn is taken for %v: %v", left, err)
+	}
+	if had, err := c.ReleaseTurn(t.Context(), "1"); !had || err != nil {
+		t.Errorf("given back: %v, %v", had, err)
+	}
+}
+
+func TestOwns(t *testing.T) {
+	const s = time.Second
+	for _, tt := range []struct {
+		name       string
+		lock, mark time.Duration
+		want       bool
+	}{
+		{"just taken", 90 * s, 75 * s, true},
+		{"the mark was late", 80 * s, 75 * s, true},
+		{"read a second apart", 90 * s, 74 * s, true},
+		{"the mark is over", 15 * s, 0, false},
+		{"there is no mark", 60 * s, -s, false},
+		{"nothing is there", -s, -s, false},
+		{"the mark outlives its lock", 5 * s, 10 * s, false},
+		{"the lock is over", -s, 10 * s, false},
+		{"the lock is another's", 90 * s, 60 * s, false},
+	} {
+		if got := owns(tt.lock, tt.mark); got != tt.want {
+			t.Errorf("%s: %v", tt.name, got)
+		}
+	}
 }
 
 func mustGiveNoTurnsWithoutSpace(t *testing.T, c *Client) {

@@ -167,6 +167,9 @@ func (a *agent) ask(act bootstrap.Action) {
 		return
 	}
 	a.asking = true
+	if act.Do == bootstrap.ReleaseTurn {
+		a.turnOf = bootstrap.Turn{Unknown: true}
+	}
 	asked := a.w.now
 	a.later((2*time.Millisecond+a.w.some(30*time.Millisecond))*a.b.slow, func() {
 		if a.fatal() {

@@ -62,6 +62,8 @@ const (
 	entryPublish
 	entryFence
 	entryUnfence
+	entryGrant
+	entryRevoke
 )
 
 // launch is what a fake server is started with: state is "new", "existing" or,

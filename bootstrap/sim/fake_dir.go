@@ -3,6 +3,7 @@ package sim
 import (
 	"cmp"
 	"slices"
+	"time"
 )
 
 // member is one row of a fake member list.
@@ -46,13 +47,16 @@ type entry struct {
 	kind   kind
 	member member
 	put    int
+	lease  string
+	ttl    time.Duration
+	board  int
 }
 
 // apply returns the list after an entry.
 func (l list) apply(e entry) list {
 	at := slices.IndexFunc(l.members, func(m member) bool { return m.id == e.member.id })
 	switch e.kind {
-	case entryEmpty:
+	case entryEmpty, entryGrant, entryRevoke:
 		return l
 	case entryPut:
 		l.puts++

@@ -15,7 +15,7 @@ type past struct {
 	at      int             // index of the last acknowledged write; 0 none
 	term    int             // and its term
 	taken   map[string]bool // members whose data a fault or an order took
-	turn    turn
+	leases  map[string]lease
 }
 
 // pastOf is the past of a cluster.
@@ -25,7 +25,7 @@ func (f *fabric) pastOf(cluster string) *past {
 			return p
 		}
 	}
-	p := &past{cluster: cluster, taken: map[string]bool{}}
+	p := &past{cluster: cluster, taken: map[string]bool{}, leases: map[string]lease{}}
 	f.pasts = append(f.pasts, p)
 	return p
 }
@@ -84,6 +84,8 @@ func (f *fabric) committed(s *server, e entry) {
 	switch e.kind {
 	case entryAdd, entryPromote, entryRemove:
 		f.changed(s, before, e)
+	case entryGrant, entryRevoke:
+		p.lease(e, f.now())
 	}
 }
 

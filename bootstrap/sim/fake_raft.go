@@ -105,6 +105,7 @@ func (f *fabric) campaign(c *server) bool {
 func (f *fabric) lead(c *server) {
 	c.leader, c.match = c, map[string]int{}
 	f.checkAcked(c)
+	f.pastOf(c.dir.cluster).extend(f.now())
 	c.dir.log = append(c.dir.log, entry{term: c.dir.term, kind: entryEmpty})
 }
 

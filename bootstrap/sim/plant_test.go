@@ -47,6 +47,7 @@ func TestSimulationCanFail(t *testing.T) {
 			}
 			return a
 		}}},
+		{"give back another's turn", "rule 4", plant{blindTurn: true}},
 		{"change the pace at once", "pace:", plant{hasty: true}},
 		{"forget the pace", "rule 6", plant{noPace: true}},
 		{"hold and do not say what would help", "rule 7", plant{decide: func(s bootstrap.State) bootstrap.Action {

@@ -53,6 +53,7 @@ type plant struct {
 	unknownEmpty bool // a disk that cannot be read is reported as empty
 	early        bool // a write is acknowledged before a quorum has it
 	noPace       bool // the pace that the fleet goes by is not written down
+	blindTurn    bool // a turn is given back without asking whose it is
 	hasty        bool // a board goes by what its own disk needs at once
 	decide       func(bootstrap.State) bootstrap.Action
 }

@@ -1,0 +1,93 @@
+package sim
+
+import (
+	"errors"
+	"fmt"
+	"time"
+)
+
+// How long the turn lasts of who takes it, and how much longer the lock that it is.
+const (
+	turnFor    = 75 * time.Second
+	turnMargin = 15 * time.Second
+)
+
+// turnLock is the lease that is the lock under which one voter at a time goes down.
+// The mark that says whose it is has the member's ID.
+const turnLock = "lock"
+
+var errTurn = errors.New("another board has its turn")
+
+// lease is one that a cluster granted. The board is the world's alone.
+type lease struct {
+	until, ttl time.Duration
+	board      int
+}
+
+// lease takes what was committed of leases.
+func (p *past) lease(e entry, now time.Duration) {
+	switch {
+	case e.kind == entryRevoke:
+		delete(p.leases, e.lease)
+	case e.kind == entryGrant && p.left(e.lease, now) == 0:
+		p.leases[e.lease] = lease{now + e.ttl, e.ttl, e.board}
+	}
+}
+
+// left is how long a lease lives yet.
+func (p *past) left(id string, now time.Duration) time.Duration {
+	return max(0, p.leases[id].until-now)
+}
+
+// extend gives every lease its whole time again, as each new leader does.
+func (p *past) extend(now time.Duration) {
+	for id, l := range p.leases {
+		if p.left(id, now) > 0 {
+			l.until = now + l.ttl
+			p.leases[id] = l
+		}
+	}
+}
+
+// owns says that the turn is a member's: its mark lives, and was granted with the lock.
+func (p *past) owns(member string, now time.Duration) bool {
+	lock, mark := p.left(turnLock, now), p.left(member, now)
+	return mark > 0 && lock >= mark && lock-mark <= turnMargin
+}
+
+// takeTurn asks the quorum behind s for the turn.
+func (w *World) takeTurn(b *board, s *server, member string) (left time.Duration, err error) {
+	p := w.fabric.pastOf(s.dir.cluster)
+	switch {
+	case p.owns(member, w.now):
+		return p.left(member, w.now), nil
+	case p.left(turnLock, w.now) > 0:
+		return 0, errTurn
+	case s.list.fenced:
+		return 0, errFenced
+	}
+	for _, e := range []entry{{kind: entryRevoke, lease: member}, {kind: entryGrant, lease: turnLock, ttl: turnFor + turnMargin, board: b.n},
+		{kind: entryGrant, lease: member, ttl: turnFor, board: b.n}} {
+		if err := w.fabric.propose(s, e); err != nil {
+			return 0, err
+		}
+	}
+	return turnFor, nil
+}
+
+// releaseTurn gives the turn back if it is the member's.
+func (w *World) releaseTurn(b *board, s *server, member string) error {
+	p := w.fabric.pastOf(s.dir.cluster)
+	if !p.owns(member, w.now) && !w.plant.blindTurn {
+		return nil
+	}
+	if by := p.leases[turnLock].board; by != b.n && p.left(turnLock, w.now) > 0 {
+		w.broke(fmt.Sprintf("rule 4: %s gives back the turn of %s", b.name(), w.boards[by].name()))
+	}
+	for _, id := range []string{member, turnLock} {
+		if err := w.fabric.propose(s, entry{kind: entryRevoke, lease: id}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
