@@ -147,9 +147,12 @@ func TestDiskFull(t *testing.T) {
 
 func TestDiskReadOnly(t *testing.T) {
 	f, b, before, w := onDisk(t)
+	// ext4 may have answered the sync of an entry that it loses in the very moment of its failure, and a member that
+	// lacks what it promised to have is damaged, not read-only.
+	w.stop()
 	b.FailDisk()
+	w = f.write(without(f.Boards(), b)...)
 	f.await("it says that the disk cannot be written", []*boards.Board{b}, inState("disk/read-only"))
-	w.through(without(f.Boards(), b)...)
 	more := w.Acknowledged() + 50
 	f.eventually("the others go on", atLeastSoon(w, more))
 	b.PowerCut()

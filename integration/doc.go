@@ -1,5 +1,6 @@
 // Package integration runs the built agent on boards made of network namespaces (package boards) and looks at it
-// from outside, as an owner does: the command line, the JSON of `agent status`, the stock etcdctl, a client.
+// from outside, as an owner does: the command line, the JSON of `agent status`, the stock etcdctl, a client. What is
+// awaited is asked at the agent's socket, which costs less than a process each time.
 //
 // Each test bears the name of the row of the design table that it shows. The tests need root; without it, or where
 // no namespaces can be made, they are skipped with the reason, unless MUSTER_REQUIRE_BOARDS is set.

@@ -76,7 +76,18 @@ func (f *fleet) found(p profile, on ...*boards.Board) (profile, cast) {
 		p.seeds = []string{on[0].Address()}
 	}
 	f.join(p.yaml(), on...)
-	return p, f.castWhen("founded", on, settled(p.voters, len(on)-p.voters))
+	c := f.castWhen("founded", on, settled(p.voters, len(on)-p.voters))
+	f.eventually("and the command line says so", func(ctx context.Context) error {
+		said := make([]status, len(on))
+		for i, b := range on {
+			var err error
+			if said[i], err = printed(ctx, b); err != nil {
+				return err
+			}
+		}
+		return settled(p.voters, len(on)-p.voters)(said)
+	})
+	return p, c
 }
 
 // castWhen waits for the condition and for a leader that every board knows, and says who is who.

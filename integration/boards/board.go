@@ -230,9 +230,9 @@ func (b *Board) Wipe() {
 	}
 }
 
-// path says where a file of the board lies for the host: below the root that the board's init sees, or on its disk
+// HostPath says where a file of the board lies for the host: below the root that the board's init sees, or on its disk
 // when it is off. A board that is off has /etc and /var/lib only.
-func (b *Board) path(name string) (string, error) {
+func (b *Board) HostPath(name string) (string, error) {
 	if init := b.init(); init != 0 {
 		return filepath.Join(fmt.Sprintf("/proc/%d/root", init), name), nil
 	}
@@ -251,7 +251,7 @@ func (b *Board) path(name string) (string, error) {
 // WriteFile writes a file on the board, and the directories above it (0755), whether it is on or off.
 func (b *Board) WriteFile(name string, data []byte, mode os.FileMode) {
 	b.lab.t.Helper()
-	path, err := b.path(name)
+	path, err := b.HostPath(name)
 	if err == nil {
 		err = os.MkdirAll(filepath.Dir(path), 0o755)
 	}
@@ -268,7 +268,7 @@ func (b *Board) WriteFile(name string, data []byte, mode os.FileMode) {
 
 // ReadFile reads a file on the board, whether it is on or off.
 func (b *Board) ReadFile(name string) ([]byte, error) {
-	path, err := b.path(name)
+	path, err := b.HostPath(name)
 	if err != nil {
 		return nil, err
 	}

@@ -54,7 +54,7 @@ func (b *Board) format() error {
 // FillDisk writes a file onto the board's disk until there is no space left.
 func (b *Board) FillDisk() {
 	b.lab.t.Helper()
-	path, err := b.path(stateDir + "/ballast")
+	path, err := b.HostPath(stateDir + "/ballast")
 	var file *os.File
 	if err == nil {
 		file, err = os.Create(path)
@@ -78,27 +78,39 @@ func (b *Board) FillDisk() {
 // FreeDisk removes what FillDisk has written, for good: also FailDisk does not bring it back.
 func (b *Board) FreeDisk() {
 	b.lab.t.Helper()
-	path, err := b.path(stateDir)
+	path, err := b.HostPath(stateDir + "/ballast")
 	if err == nil {
-		err = os.Remove(filepath.Join(path, "ballast"))
+		err = os.Remove(path)
 	}
-	var dir *os.File
 	if err == nil {
-		dir, err = os.Open(path)
+		err = b.syncDisk()
 	}
 	if err != nil {
 		b.lab.t.Fatal(err)
 	}
-	defer dir.Close()
-	if err := unix.Syncfs(int(dir.Fd())); err != nil {
-		b.lab.t.Fatal(err)
+}
+
+// syncDisk brings everything that was written on the board's disk.
+func (b *Board) syncDisk() error {
+	path, err := b.HostPath(stateDir)
+	if err != nil {
+		return err
 	}
+	dir, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer dir.Close()
+	return unix.Syncfs(int(dir.Fd()))
 }
 
 // FailDisk makes the kernel believe in an error of the board's file system, upon which it lets nobody write any more,
-// whatever is open. A power cut and the next boot end it.
+// whatever is open. What was written before is on the disk. A power cut and the next boot end it.
 func (b *Board) FailDisk() {
 	b.lab.t.Helper()
+	if err := b.syncDisk(); err != nil {
+		b.lab.t.Fatal(err)
+	}
 	mounts, err := os.ReadFile(fmt.Sprintf("/proc/%d/mountinfo", b.init()))
 	if err != nil {
 		b.lab.t.Fatal(err)
@@ -156,7 +168,7 @@ func loopAt(mountinfo, dir string) (string, error) {
 // Edit changes a file on the board, whether it is on or off, in place, so that its mode stays.
 func (b *Board) Edit(name string, change func([]byte) []byte) {
 	b.lab.t.Helper()
-	path, err := b.path(name)
+	path, err := b.HostPath(name)
 	var data []byte
 	if err == nil {
 		data, err = os.ReadFile(path)
@@ -172,7 +184,7 @@ func (b *Board) Edit(name string, change func([]byte) []byte) {
 // Remove removes a file or a whole directory of the board, whether it is on or off. It must have been there.
 func (b *Board) Remove(name string) {
 	b.lab.t.Helper()
-	path, err := b.path(name)
+	path, err := b.HostPath(name)
 	if err == nil {
 		_, err = os.Lstat(path)
 	}
@@ -187,7 +199,7 @@ func (b *Board) Remove(name string) {
 // List names what is in a directory of the board, sorted; nothing if there is no such directory.
 func (b *Board) List(dir string) []string {
 	b.lab.t.Helper()
-	path, err := b.path(dir)
+	path, err := b.HostPath(dir)
 	var entries []os.DirEntry
 	if err == nil {
 		entries, err = os.ReadDir(path)

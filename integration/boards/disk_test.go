@@ -17,7 +17,7 @@ func TestDiskHasAnEndAndCanFail(t *testing.T) {
 	b.GiveDisk(16)
 	b.PowerOn()
 	write := func(name string) error {
-		path, err := b.path(stateDir + "/" + name)
+		path, err := b.HostPath(stateDir + "/" + name)
 		if err != nil {
 			return err
 		}
@@ -36,7 +36,7 @@ func TestDiskHasAnEndAndCanFail(t *testing.T) {
 	}
 
 	// Open for writing all the time, as etcd's files are.
-	path, err := b.path(stateDir + "/open")
+	path, err := b.HostPath(stateDir + "/open")
 	if err != nil {
 		t.Fatal(err)
 	}

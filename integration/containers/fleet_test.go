@@ -65,7 +65,7 @@ func TestFleet(t *testing.T) {
 			mustBeSame(t, founded, awaitPlaces(t, "after a reboot", 3, all...))
 			w.stop()
 			eventually(t, "its turn is given back", func(ctx context.Context) error {
-				_, err := try(ctx, leader, "journalctl", "--boot", "--unit", "muster", "--grep", "this board is well again; the next one may go")
+				_, err := try(ctx, leader, "journalctl", "--boot", "--unit", "muster", "--grep", "the turn is given back; the next board may go")
 				return err
 			})
 		}},
