@@ -228,7 +228,8 @@ func (a *Agent) readHardware() {
 func (a *Agent) shutdown() error {
 	var errs []error
 	errs = append(errs, a.notify.Stopping())
-	// A turn that is being given back must not free the others while etcd ends here.
+	// First, or the rest of a turn that is being given back would free the others while
+	// etcd ends here.
 	a.operator.end()
 	errs = append(errs, a.runner.stop())
 	a.cleaner.end()

@@ -92,7 +92,7 @@ func (a *Agent) report(act bootstrap.Action) {
 	_ = a.notify.Alive() // without systemd there is nobody to hear it
 	_ = a.notify.Status(statusLine(act, a.warnings()))
 	holds := act.Do == bootstrap.Hold
-	if act.Do == bootstrap.TakeTurn {
+	if act.Do == bootstrap.TakeTurn || act.Do == bootstrap.ReleaseTurn {
 		holds = a.held // that it asks once more is no news to whom it holds for
 	}
 	if act.Why == a.action.Why && holds == a.held {

@@ -272,7 +272,7 @@ func done(v bootstrap.Verb) string {
 		bootstrap.Add: "a learner was added", bootstrap.Promote: "a learner became a voter", bootstrap.Remove: "a member was removed",
 		bootstrap.Update: "the quorum lists this board at its address", bootstrap.Transfer: "leadership was handed over",
 		bootstrap.Fence: "the cluster takes no writes", bootstrap.Unfence: "the cluster takes writes again",
-		bootstrap.TakeTurn: "it is this board's turn to go down for a moment", bootstrap.ReleaseTurn: "this board is well again; the next one may go",
+		bootstrap.TakeTurn: "it is this board's turn to go down for a moment", bootstrap.ReleaseTurn: "the turn is given back; the next board may go",
 	}[v]
 }
 

@@ -68,8 +68,9 @@ func TestTurnIsKnownToEtcdOnly(t *testing.T) {
 		"none":           {bootstrap.Turn{}, outcome{action: take, err: etcd.ErrNoTurns}, func(u bootstrap.Turn) bool { return !u.Denied.IsZero() && u.Why != "" }},
 		"perhaps taken":  {bootstrap.Turn{}, outcome{action: take, err: lost}, func(u bootstrap.Turn) bool { return u == bootstrap.Turn{Unknown: true} }},
 		"given back":     {bootstrap.Turn{Unknown: true}, outcome{action: release}, func(u bootstrap.Turn) bool { return u == bootstrap.Turn{} }},
+		"ask again":      {bootstrap.Turn{Unknown: true}, outcome{action: release, err: etcd.ErrTurnTaken}, func(u bootstrap.Turn) bool { return u.Unknown && !u.Denied.IsZero() }},
 		"had none":       {bootstrap.Turn{Unknown: true}, outcome{action: release, idle: true}, func(u bootstrap.Turn) bool { return u == bootstrap.Turn{} }},
-		"perhaps given":  {bootstrap.Turn{Unknown: true}, outcome{action: release, err: lost}, func(u bootstrap.Turn) bool { return u == bootstrap.Turn{Unknown: true} }},
+		"perhaps given":  {bootstrap.Turn{}, outcome{action: release, err: lost}, func(u bootstrap.Turn) bool { return u == bootstrap.Turn{Unknown: true} }},
 		"something else": {has, outcome{action: bootstrap.Action{Do: bootstrap.Promote}, err: lost}, func(u bootstrap.Turn) bool { return u == has }},
 	} {
 		a := &Agent{operator: newOperator(), log: zerolog.Nop(), turn: c.before}

@@ -82,8 +82,8 @@ func inTurn(s State, a Action) Action {
 	}
 	if why != "" {
 		wait := waitInTurn(s, say+"; it waits, because "+why, tend)
-		if s.Etcd.Leader && !s.Renewal.Down {
-			// Those for whom it waits need the turn.
+		if why == afterOthers(s) {
+			// They need the turn.
 			return giveTurnBack(s, wait)
 		}
 		return wait
@@ -139,11 +139,11 @@ func inOrder(s State) bool {
 	return s.Want.Cluster != "" && s.Disk.State == DiskMember && s.Disk.Hardware == MatchSame && s.Disk.Owner == MatchSame && !twin
 }
 
-// giveTurnBack lets the next board go once this one is well again. What an agent
-// before this one took, etcd knows.
+// giveTurnBack lets the next board go, once this one is well again or waits for it.
+// What an agent before this one took, etcd knows.
 func giveTurnBack(s State, a Action) Action {
 	has := s.Turn.Unknown || s.Turn.held(s.Now)
-	well := a.Do == Wait && inOrder(s) && s.Etcd.Proc == ProcRunning && s.Etcd.Quorum == QuorumHeld && s.Cluster.known(s.Now) && s.Cluster.lists(s.Disk.Member)
+	well := (a.Do == Wait || a.Why == RestartAsked) && inOrder(s) && s.Etcd.Proc == ProcRunning && s.Etcd.Quorum == QuorumHeld && s.Cluster.known(s.Now) && s.Cluster.lists(s.Disk.Member)
 	if has && well && s.Now.Sub(s.Turn.Denied) >= askAgain {
 		a.Do, a.Target, a.Members, a.Again = ReleaseTurn, s.Disk.Member, s.Cluster.Members, tend
 	}
@@ -159,7 +159,7 @@ func RenewRefusal(s State) string {
 	case !s.Cluster.lists(s.Disk.Member):
 		return "the quorum does not list this board's member"
 	}
-	var unwell, before []string
+	var unwell []string
 	for i, m := range s.Cluster.Members {
 		if m.ID == s.Disk.Member {
 			continue
@@ -171,16 +171,26 @@ func RenewRefusal(s State) string {
 			unwell = append(unwell, nameOf(s, &s.Cluster.Members[i])+" is a learner yet")
 		case p == nil || !p.Alive || !p.Healthy:
 			unwell = append(unwell, nameOf(s, &s.Cluster.Members[i])+" is not healthy")
-		case p.Renews && !s.Renewal.Down:
+		}
+	}
+	return cmp.Or(strings.Join(unwell, ", "), afterOthers(s))
+}
+
+// afterOthers says for whom a leader waits, which goes last, or "".
+func afterOthers(s State) string {
+	if !s.Etcd.Leader || s.Renewal.Down {
+		return ""
+	}
+	var before []string
+	for _, m := range s.Cluster.Members {
+		if p := memberPeer(s, m.ID); m.ID != s.Disk.Member && p != nil && p.Renews {
 			before = append(before, p.Name)
 		}
 	}
 	switch {
-	case len(unwell) > 0:
-		return strings.Join(unwell, ", ")
-	case s.Etcd.Leader && len(before) > 0:
+	case len(before) > 0:
 		return fmt.Sprintf("it leads, and goes after %s", strings.Join(before, ", "))
-	case s.Etcd.Leader && !s.Renewal.Down && s.Cluster.voters() > 1 && s.Now.Sub(s.Renewal.Since) < othersFirst:
+	case s.Cluster.voters() > 1 && s.Now.Sub(s.Renewal.Since) < othersFirst:
 		return "it leads, and lets the others go first"
 	}
 	return ""

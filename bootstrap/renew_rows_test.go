@@ -48,6 +48,12 @@ func renewRows() []row {
 		}, Hold, "because b is not healthy"},
 		{"restart/asked the leader goes last", follower, func(s *State) { s.Etcd.Leader, s.Peers[1].Renews = true, true }, Wait, "it leads, and goes after c"},
 		{"restart/asked the leader that goes last lets the others have its turn", turned, func(s *State) { s.Etcd.Leader, s.Peers[1].Renews = true, true }, ReleaseTurn, "it leads, and goes after c"},
+		{"restart/asked the leader does so after long too", turned, func(s *State) {
+			s.Etcd.Leader, s.Peers[1].Renews, s.Renewal.Since = true, true, t0.Add(-time.Hour)
+		}, ReleaseTurn, "it leads, and goes after c"},
+		{"restart/asked the leader keeps it while others are not well", turned, func(s *State) {
+			s.Etcd.Leader, s.Peers[1].Renews, s.Peers[0].Healthy = true, true, false
+		}, Wait, "because b is not healthy"},
 		{"restart/asked the leader listens first", follower, func(s *State) { s.Etcd.Leader, s.Renewal.Since = true, t0 }, Wait, "lets the others go first"},
 		{"restart/asked a follower does not wait for others", follower, func(s *State) { s.Peers[1].Renews = true }, TakeTurn, ""},
 		{"restart/asked the leader hands over", turned, func(s *State) { s.Etcd.Leader = true }, Transfer, "leadership goes to b"},

@@ -41,7 +41,7 @@ func (j *judge) throughTheQuorum() {
 	case TakeTurn:
 		j.rule(j.wish() && !j.turn() && j.othersWork() && a.Target == s.Disk.Member, "a turn is taken for a wish, once, and while the others work")
 	case ReleaseTurn:
-		j.rule((j.turn() || s.Turn.Unknown) && a.Target == s.Disk.Member && (s.Etcd.Leader && !s.Renewal.Down || !(j.wish() && (!s.Renewal.Since.IsZero() || len(j.voters()) > 1))),
+		j.rule((j.turn() || s.Turn.Unknown) && a.Target == s.Disk.Member && (j.goesLast() || !(j.wish() && (!s.Renewal.Since.IsZero() || len(j.voters()) > 1))),
 			"who gives a turn back has it, or may have it, and needs it no more, or leads and goes last")
 	case Fence:
 		j.rule(!s.Cluster.Fenced, "a cluster is fenced once")

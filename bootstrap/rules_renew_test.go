@@ -1,6 +1,9 @@
 package bootstrap
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // renewals is a board of fleets of every health that was asked to start anew, or
 // goes down, with and without the turn.
@@ -48,6 +51,17 @@ func (j *judge) wish() bool {
 }
 
 func (j *judge) turn() bool { return j.s.Now.Before(j.s.Turn.Until) }
+
+// goesLast says that this board leads, and others go before it or have not had the
+// time to say so.
+func (j *judge) goesLast() bool {
+	wish := j.s.OffPace
+	if !j.s.Renewal.Since.IsZero() {
+		wish = j.s.Renewal.Since
+	}
+	others := slices.ContainsFunc(j.s.Peers, func(p Peer) bool { return p.Renews })
+	return j.s.Etcd.Leader && !j.s.Renewal.Down && (others || j.s.Now.Sub(wish) < 3*time.Second)
+}
 
 // othersWork says that every other voter is known to, but for one that a board
 // which goes down anyway need not wait for.

@@ -24,7 +24,10 @@ var (
 // too, and meet this one as seldom as each other.
 const turnLease clientv3.LeaseID = 0x6d75737465720001
 
-// turnMargin is how much longer the lock lives than the mark that says whose it is.
+// turnMargin is how much longer the lock lives than the mark that says whose it is:
+// longer than the mark can be on its way after the lock was granted, and than the
+// lock can be on its way after the mark was revoked. A client gives up each request
+// after 3 s.
 const turnMargin = 15 * time.Second
 
 // markOf is the lease that says that the turn is this member's. It is granted after
@@ -62,39 +65,46 @@ func (c *Client) TakeTurn(ctx context.Context, member string, hold time.Duration
 		return left, nil
 	case lock > 0:
 		return 0, ErrTurnTaken
-	case left > 0:
+	}
+	// The lock comes first. Without its mark it is nobody's and ends by itself, while
+	// a mark without its lock would give away what another board has by then.
+	if err := c.grant(ctx, turnLease, hold+turnMargin); err != nil {
+		return 0, err
+	}
+	if left > 0 {
+		// It outlived its lock.
 		if _, err := c.revoke(ctx, mark); err != nil {
 			return 0, err
 		}
 	}
-	if err := c.grant(ctx, turnLease, hold+turnMargin); err != nil {
-		return 0, err
-	}
-	// The lock comes first. Without its mark it is nobody's and ends by itself, while
-	// a mark without its lock would give away what another board has by then.
-	err = c.grant(ctx, mark, hold)
-	if err != nil && !errors.Is(err, ErrTurnTaken) {
-		err = c.grant(ctx, mark, hold)
-	}
-	if err != nil && !errors.Is(err, ErrTurnTaken) { // which is what the first try did
+	if err := c.grant(ctx, mark, hold); err != nil {
 		return 0, fmt.Errorf("mark the turn as that of member %s: %w", member, err)
 	}
 	return hold, nil
 }
 
 // ReleaseTurn gives the turn back if it is the member's; if it is not, or has
-// expired, nothing is done and had is false.
+// expired, nothing is done and had is false. It returns [ErrTurnTaken] while a mark
+// is the member's and the lock does not seem to be, as when a leader was elected
+// between the two answers: it is to be asked again.
 func (c *Client) ReleaseTurn(ctx context.Context, member string) (had bool, err error) {
 	mark, err := markOf(member)
 	if err != nil {
 		return false, err
 	}
 	lock, left, err := c.turnOf(ctx, mark)
-	if err != nil || !owns(lock, left) {
+	switch {
+	case err != nil || left <= 0:
 		return false, err
+	case !owns(lock, left):
+		return false, ErrTurnTaken
 	}
-	// That the mark was still there to be revoked is the one proof that the lock is
-	// the member's: what was read may be old by now.
+	return c.giveBack(ctx, mark)
+}
+
+// giveBack revokes the lock if the mark was still there to be revoked: the one proof
+// that it is the member's, since what was read may be old by now.
+func (c *Client) giveBack(ctx context.Context, mark clientv3.LeaseID) (had bool, err error) {
 	if had, err = c.revoke(ctx, mark); err != nil || !had {
 		return false, err
 	}
@@ -103,11 +113,12 @@ func (c *Client) ReleaseTurn(ctx context.Context, member string) (had bool, err 
 }
 
 // owns says that a mark is of this lock, by what is left of them: it was granted
-// after it, but soon. The lock of another board is younger than a mark that is left
-// over, should one live longer than its lock because a leader was late to apply it.
+// after it, but soon. The lock of another board is much younger than a mark that is
+// left over, should one outlive its lock because a leader was late to apply it. Twice
+// the margin, because a new leader gives a lock of the term before its election
+// timeout on top.
 func owns(lock, mark time.Duration) bool {
-	const rounding = time.Second
-	return mark > 0 && lock >= mark && lock-mark <= turnMargin+rounding
+	return mark > 0 && lock >= mark && lock-mark <= 2*turnMargin
 }
 
 // turnOf is how long the lock and a mark live yet, in whole seconds rounded down; not

@@ -81,20 +81,24 @@ func mustNotTrustHalves(t *testing.T, c *Client) {
 	if _, err := c.TakeTurn(t.Context(), "1", time.Minute); !errors.Is(err, ErrTurnTaken) {
 		t.Errorf("a lock that is nobody's: %v", err)
 	}
-	// The mark is younger than this lock by more than it can be.
+	// The mark is older than this lock by more than it can be.
 	if err := c.grant(t.Context(), 1, 20*time.Second); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := c.TakeTurn(t.Context(), "1", time.Minute); !errors.Is(err, ErrTurnTaken) {
 		t.Errorf("a mark of another lock: %v", err)
 	}
-	if had, err := c.ReleaseTurn(t.Context(), "1"); had || err != nil {
+	if had, err := c.ReleaseTurn(t.Context(), "1"); had || !errors.Is(err, ErrTurnTaken) {
 		t.Errorf("another's lock is given back by a mark that is left over: %v, %v", had, err)
+	}
+	// A mark that went after it was read.
+	if had, err := c.giveBack(t.Context(), 2); had || err != nil {
+		t.Errorf("another's lock is given back without a mark: %v, %v", had, err)
 	}
 	if was, err := c.revoke(t.Context(), turnLease); !was || err != nil {
 		t.Fatalf("the lock is gone: %v, %v", was, err)
 	}
-	if had, err := c.ReleaseTurn(t.Context(), "1"); had || err != nil {
+	if had, err := c.ReleaseTurn(t.Context(), "1"); had || !errors.Is(err, ErrTurnTaken) {
 		t.Errorf("a turn of which only the mark is left is given back: %v, %v", had, err)
 	}
 	if left, err := c.TakeTurn(t.Context(), "1", time.Minute); left != time.Minute || err != nil {
@@ -115,12 +119,15 @@ func TestOwns(t *testing.T) {
 		{"just taken", 90 * s, 75 * s, true},
 		{"the mark was late", 80 * s, 75 * s, true},
 		{"read a second apart", 90 * s, 74 * s, true},
+		{"an election between the grants", 100 * s, 75 * s, true},
 		{"the mark is over", 15 * s, 0, false},
 		{"there is no mark", 60 * s, -s, false},
 		{"nothing is there", -s, -s, false},
 		{"the mark outlives its lock", 5 * s, 10 * s, false},
 		{"the lock is over", -s, 10 * s, false},
-		{"the lock is another's", 90 * s, 60 * s, false},
+		{"the lock is another's", 90 * s, 15 * s, false},
+		{"at most twice the margin", 90 * s, 60 * s, true},
+		{"and no more", 91 * s, 60 * s, false},
 	} {
 		if got := owns(tt.lock, tt.mark); got != tt.want {
 			t.Errorf("%s: %v", tt.name, got)

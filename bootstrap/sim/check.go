@@ -10,6 +10,7 @@ import (
 // inspect holds the world against the rules of the design. It is called after
 // every event.
 func (w *World) inspect() {
+	w.fabric.led()
 	for _, p := range w.fabric.pasts {
 		w.checkWrites(p)
 	}

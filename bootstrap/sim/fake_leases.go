@@ -34,17 +34,27 @@ func (p *past) lease(e entry, now time.Duration) {
 	}
 }
 
-// left is how long a lease lives yet.
+// left is how long a lease lives yet, where somebody leads: only leaders count.
 func (p *past) left(id string, now time.Duration) time.Duration {
 	return max(0, p.leases[id].until-now)
 }
 
-// extend gives every lease its whole time again, as each new leader does.
+// extend gives every lease its whole time again that lived when there was a leader
+// last, as each new leader does.
 func (p *past) extend(now time.Duration) {
 	for id, l := range p.leases {
-		if p.left(id, now) > 0 {
+		if p.left(id, p.led) > 0 {
 			l.until = now + l.ttl
 			p.leases[id] = l
+		}
+	}
+}
+
+// led notes until when clusters had a leader.
+func (f *fabric) led() {
+	for _, s := range f.servers {
+		if s.leader == s {
+			f.pastOf(s.dir.cluster).led = f.now()
 		}
 	}
 }
@@ -52,7 +62,7 @@ func (p *past) extend(now time.Duration) {
 // owns says that the turn is a member's: its mark lives, and was granted with the lock.
 func (p *past) owns(member string, now time.Duration) bool {
 	lock, mark := p.left(turnLock, now), p.left(member, now)
-	return mark > 0 && lock >= mark && lock-mark <= turnMargin
+	return mark > 0 && lock >= mark && lock-mark <= 2*turnMargin
 }
 
 // takeTurn asks the quorum behind s for the turn.
@@ -66,7 +76,7 @@ func (w *World) takeTurn(b *board, s *server, member string) (left time.Duration
 	case s.list.fenced:
 		return 0, errFenced
 	}
-	for _, e := range []entry{{kind: entryRevoke, lease: member}, {kind: entryGrant, lease: turnLock, ttl: turnFor + turnMargin, board: b.n},
+	for _, e := range []entry{{kind: entryGrant, lease: turnLock, ttl: turnFor + turnMargin, board: b.n}, {kind: entryRevoke, lease: member},
 		{kind: entryGrant, lease: member, ttl: turnFor, board: b.n}} {
 		if err := w.fabric.propose(s, e); err != nil {
 			return 0, err

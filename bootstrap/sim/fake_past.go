@@ -3,6 +3,7 @@ package sim
 import (
 	"fmt"
 	"slices"
+	"time"
 )
 
 // past is what a cluster has committed and acknowledged, kept beside its members,
@@ -16,6 +17,7 @@ type past struct {
 	term    int             // and its term
 	taken   map[string]bool // members whose data a fault or an order took
 	leases  map[string]lease
+	led     time.Duration // when it had a leader last
 }
 
 // pastOf is the past of a cluster.
