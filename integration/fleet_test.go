@@ -2,16 +2,12 @@ package integration
 
 import (
 	"context"
-	"encoding/json"
-	"errors"
 	"fmt"
 	"regexp"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
-	"muster/agent"
 	"muster/integration/boards"
 )
 
@@ -124,56 +120,6 @@ func (f *fleet) pick(numbers ...int) []*boards.Board {
 		on = append(on, f.Board(i))
 	}
 	return on
-}
-
-// view asks one board for its status, as `agent status -o json` does. That command itself costs a tenth of a second
-// each time, of which a few dozen per second would be all that the boards' machine has: see printed.
-func view(ctx context.Context, b *boards.Board) (status, error) {
-	ctx, cancel := context.WithTimeout(ctx, callLimit)
-	defer cancel()
-	socket, err := b.HostPath(agent.SocketPath("/run/muster"))
-	if err != nil {
-		return status{}, err
-	}
-	told, err := agent.NewClient(socket).Status(ctx)
-	if err != nil {
-		return status{}, fmt.Errorf("status of board %d: %w", b.Index, err)
-	}
-	text, err := json.Marshal(told)
-	if err != nil {
-		return status{}, err
-	}
-	return parsed(b, string(text))
-}
-
-// printed is the same by the command line.
-func printed(ctx context.Context, b *boards.Board) (status, error) {
-	ctx, cancel := context.WithTimeout(ctx, callLimit)
-	defer cancel()
-	stdout, stderr, code := b.Run(ctx, "status", "-o", "json")
-	if code != 0 {
-		return status{}, fmt.Errorf("status of board %d: exit %d: %s", b.Index, code, strings.TrimSpace(stderr))
-	}
-	return parsed(b, stdout)
-}
-
-func parsed(b *boards.Board, text string) (status, error) {
-	s, err := parseStatus(text)
-	if err != nil {
-		return s, fmt.Errorf("board %d: %w", b.Index, err)
-	}
-	return s, nil
-}
-
-// views asks several boards at once. The order is that of on.
-func views(ctx context.Context, on []*boards.Board) ([]status, error) {
-	all, errs := make([]status, len(on)), make([]error, len(on))
-	var wg sync.WaitGroup
-	for i, b := range on {
-		wg.Go(func() { all[i], errs[i] = view(ctx, b) })
-	}
-	wg.Wait()
-	return all, errors.Join(errs...)
 }
 
 // await waits until the boards meet the condition, prints how long that took and returns what they said.
