@@ -4,7 +4,7 @@ GO       ?= go
 VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 LDFLAGS  := -s -w -X main.version=$(VERSION)
 BUILD    := CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)'
-UNITS    := $(shell $(GO) list ./... 2>/dev/null | grep -v -e /integration -e /packaging) ./integration/workload
+UNITS    := $(shell $(GO) list ./... 2>/dev/null | grep -v -e /integration -e /packaging) ./integration/workload ./integration/atonce
 # Counted, because a fuzz run that ends by time now and then fails for just that.
 FUZZTIME ?= 20000x
 ROUNDS   ?= 50

@@ -71,11 +71,11 @@ func (o *operator) end() {
 	o.workers.Wait()
 }
 
-// begin starts work unless some is under way already: what is decided is decided
-// again as long as it is needed.
-func (o *operator) begin(ctx context.Context, work func(context.Context) outcome) {
+// begin starts work unless some is under way already, and says whether it did: what
+// is decided is decided again as long as it is needed.
+func (o *operator) begin(ctx context.Context, work func(context.Context) outcome) bool {
 	if o.busy {
-		return
+		return false
 	}
 	o.busy = true
 	ctx, o.cancel = context.WithTimeout(ctx, operationLimit)
@@ -84,19 +84,20 @@ func (o *operator) begin(ctx context.Context, work func(context.Context) outcome
 		defer cancel()
 		o.results <- work(ctx)
 	})
+	return true
 }
 
 // throughQuorum begins an action that the quorum carries out.
 func (a *Agent) throughQuorum(ctx context.Context, act bootstrap.Action) {
-	if a.operator.busy || a.operator.justDid(act, a.state.Now) {
+	if a.operator.justDid(act, a.state.Now) {
 		return
 	}
-	if act.Do == bootstrap.ReleaseTurn {
+	t := a.fleet.watch.aimed()
+	begun := a.operator.begin(ctx, func(ctx context.Context) outcome { return operate(ctx, t, act) })
+	if begun && act.Do == bootstrap.ReleaseTurn {
 		// While it is given back it is nothing to go down by.
 		a.turn = bootstrap.Turn{Unknown: true}
 	}
-	t := a.fleet.watch.aimed()
-	a.operator.begin(ctx, func(ctx context.Context) outcome { return operate(ctx, t, act) })
 }
 
 // operate makes sure that the quorum lists what the decision rested on, makes the

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"muster/integration/atonce"
 	"muster/integration/boards"
 )
 
@@ -78,12 +79,9 @@ func (f *fleet) found(p profile, on ...*boards.Board) (profile, cast) {
 	f.join(p.yaml(), on...)
 	c := f.castWhen("founded", on, settled(p.voters, len(on)-p.voters))
 	f.eventually("and the command line says so", func(ctx context.Context) error {
-		said := make([]status, len(on))
-		for i, b := range on {
-			var err error
-			if said[i], err = printed(ctx, b); err != nil {
-				return err
-			}
+		said, err := atonce.Ask(on, func(b *boards.Board) (status, error) { return printed(ctx, b) })
+		if err != nil {
+			return err
 		}
 		return settled(p.voters, len(on)-p.voters)(said)
 	})

@@ -3,13 +3,12 @@ package integration
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"strings"
-	"sync"
 	"time"
 
 	"muster/agent"
+	"muster/integration/atonce"
 	"muster/integration/boards"
 )
 
@@ -110,13 +109,7 @@ func parsed(b *boards.Board, text string) (status, error) {
 
 // views asks several boards at once. The order is that of on.
 func views(ctx context.Context, on []*boards.Board) ([]status, error) {
-	all, errs := make([]status, len(on)), make([]error, len(on))
-	var wg sync.WaitGroup
-	for i, b := range on {
-		wg.Go(func() { all[i], errs[i] = view(ctx, b) })
-	}
-	wg.Wait()
-	return all, errors.Join(errs...)
+	return atonce.Ask(on, func(b *boards.Board) (status, error) { return view(ctx, b) })
 }
 
 func parseStatus(text string) (status, error) {

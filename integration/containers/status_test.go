@@ -3,12 +3,12 @@ package containers
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"strings"
-	"sync"
 	"testing"
 	"time"
+
+	"muster/integration/atonce"
 )
 
 // status is as much of `agent status -o json` as these tests look at, as an outside program would declare it.
@@ -65,13 +65,7 @@ func view(ctx context.Context, b *Board) (status, error) {
 
 // views asks several boards at once. The order is that of on.
 func views(ctx context.Context, on []*Board) ([]status, error) {
-	all, errs := make([]status, len(on)), make([]error, len(on))
-	var wg sync.WaitGroup
-	for i, b := range on {
-		wg.Go(func() { all[i], errs[i] = view(ctx, b) })
-	}
-	wg.Wait()
-	return all, errors.Join(errs...)
+	return atonce.Ask(on, func(b *Board) (status, error) { return view(ctx, b) })
 }
 
 // awaitPlaces waits until these boards are all in their places: in one cluster with quorum, so many of them voters,
@@ -129,13 +123,7 @@ func mustShow(t testing.TB, b *Board, want map[string]string) {
 // each does one thing on several boards at once, which must succeed on all.
 func each(t testing.TB, on []*Board, do func(*Board) error) {
 	t.Helper()
-	errs := make([]error, len(on))
-	var wg sync.WaitGroup
-	for i, b := range on {
-		wg.Go(func() { errs[i] = do(b) })
-	}
-	wg.Wait()
-	if err := errors.Join(errs...); err != nil {
+	if _, err := atonce.Ask(on, func(b *Board) (struct{}, error) { return struct{}{}, do(b) }); err != nil {
 		t.Fatal(err)
 	}
 }
