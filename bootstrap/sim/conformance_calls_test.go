@@ -29,7 +29,8 @@ func asFake(err error) error {
 		return nil
 	}
 	for _, e := range []struct{ real, fake error }{{etcd.ErrPeerURLTaken, errTaken}, {etcd.ErrNotInSync, errNotInSync}, {etcd.ErrUnhealthy, errUnhealthy},
-		{etcd.ErrTooManyLearners, errLearners}, {etcd.ErrNoSuchMember, errNotFound}} {
+		{etcd.ErrTooManyLearners, errLearners}, {etcd.ErrNoSuchMember, errNotFound},
+		{etcd.ErrTurnTaken, errTurn}, {etcd.ErrNoTurns, errFenced}} {
 		if errors.Is(err, e.real) {
 			return e.fake
 		}
@@ -102,6 +103,21 @@ func (b *etcdBed) transfer(i int, id string) error {
 	return b.client(i, func(ctx context.Context, c *etcd.Client) error {
 		return c.MoveLeader(ctx, b.children[i].config.ClientURL, id)
 	})
+}
+
+func (b *etcdBed) take(i int, id string) error {
+	return b.client(i, func(ctx context.Context, c *etcd.Client) error {
+		_, err := c.TakeTurn(ctx, id, turnFor)
+		return err
+	})
+}
+
+func (b *etcdBed) release(i int, id string) (had bool, err error) {
+	err = b.client(i, func(ctx context.Context, c *etcd.Client) (err error) {
+		had, err = c.ReleaseTurn(ctx, id)
+		return err
+	})
+	return had, err
 }
 
 func (b *etcdBed) lead(i int) (leads bool) {

@@ -95,6 +95,15 @@ func (b *fakeBed) remove(i int, id string) error      { return b.fabric.remove(b
 func (b *fakeBed) update(i int, id, url string) error { return b.fabric.update(b.servers[i], id, url) }
 func (b *fakeBed) transfer(i int, id string) error    { return b.fabric.transfer(b.servers[i], id) }
 
+func (b *fakeBed) take(i int, id string) error {
+	_, err := b.fabric.takeTurn(b.servers[i], id, 0)
+	return err
+}
+
+func (b *fakeBed) release(i int, id string) (bool, error) {
+	return b.fabric.releaseTurn(b.servers[i], id, 0)
+}
+
 func (b *fakeBed) until(what string, ok func() bool) {
 	b.t.Helper()
 	for end := b.now + time.Minute; !ok(); b.now += 50 * time.Millisecond {

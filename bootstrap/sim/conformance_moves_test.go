@@ -165,6 +165,37 @@ func fenceHolds(t *testing.T, b bed) {
 	works(b, 0)
 }
 
+func oneTurn(t *testing.T, b bed) {
+	foundOn(t, b, 0, 1, 2)
+	zero, one := idOf(t, b, 0, 0), idOf(t, b, 0, 1)
+	done(t, b, func() error { return b.take(0, zero) })
+	refused(t, b, errTurn, func() error { return b.take(1, one) })
+	if had, err := b.release(1, one); had || err != nil {
+		t.Errorf("another's turn is given back: %v, %v", had, err)
+	}
+	leader := 0
+	b.until("a leader", func() bool {
+		leader = slices.IndexFunc([]int{0, 1, 2}, b.lead)
+		return leader >= 0
+	})
+	b.kill(leader)
+	via := (leader + 1) % 3
+	works(b, via)
+	refused(t, b, errTurn, func() error { return b.take(via, one) })
+	done(t, b, func() error { return b.take(via, zero) })
+	done(t, b, func() error {
+		had, err := b.release(via, zero)
+		if err == nil && !had {
+			t.Error("after an election nobody has the turn")
+		}
+		return err
+	})
+	done(t, b, func() error { return b.take(via, one) })
+	done(t, b, func() error { _, err := b.release(via, one); return err })
+	done(t, b, func() error { return b.fence(via, true) })
+	refused(t, b, errFenced, func() error { return b.take(via, zero) })
+}
+
 func newAgain(t *testing.T, b bed) {
 	foundOn(t, b, 0, 1, 2)
 	b.kill(2)

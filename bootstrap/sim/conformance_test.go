@@ -33,6 +33,8 @@ type bed interface {
 	update(board int, id, url string) error
 	lead(board int) bool
 	transfer(board int, id string) error
+	take(board int, id string) error // the turn of a member
+	release(board int, id string) (had bool, err error)
 	until(what string, ok func() bool)
 	never(what string, ok func() bool) // for a second
 }
@@ -59,6 +61,7 @@ var scenarios = []struct {
 	{"two swap places", swapPlaces},
 	{"leadership is handed over", handOver},
 	{"a fence refuses writes", fenceHolds},
+	{"one member has its turn, over an election too", oneTurn},
 	{"new beside a member that has started is refused", newAgain},
 }
 

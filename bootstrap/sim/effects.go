@@ -262,10 +262,11 @@ func (a *agent) callAt(s *server, act bootstrap.Action) (got answer, err error) 
 		}
 		return got, err
 	case bootstrap.TakeTurn:
-		got.turn, err = a.w.takeTurn(a.b, s, act.Target)
+		got.turn, err = f.takeTurn(s, act.Target, a.b.n)
 		return got, err
 	case bootstrap.ReleaseTurn:
-		return got, a.w.releaseTurn(a.b, s, act.Target)
+		_, err = f.releaseTurn(s, act.Target, a.b.n)
+		return got, err
 	case bootstrap.Transfer:
 		return got, f.transfer(s, act.Target)
 	}

@@ -114,6 +114,7 @@ type fabric struct {
 	hosts   map[string]int  // by cluster and member: the machine on which it started first
 	early   bool            // planted: a write is acknowledged before a quorum has it
 	eager   bool            // planted: a learner that is not in sync is promoted
+	blind   bool            // planted: a turn is given back whoever has it
 	broken  func(text string)
 	ended   func(*server)                                   // a server ended by itself
 	founded func(cluster string)                            // members began it from a plan

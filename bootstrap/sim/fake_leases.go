@@ -65,20 +65,24 @@ func (p *past) owns(member string, now time.Duration) bool {
 	return mark > 0 && lock >= mark && lock-mark <= 2*turnMargin
 }
 
-// takeTurn asks the quorum behind s for the turn.
-func (w *World) takeTurn(b *board, s *server, member string) (left time.Duration, err error) {
-	p := w.fabric.pastOf(s.dir.cluster)
+// takeTurn asks the quorum behind s for the turn of a member, for its board.
+func (f *fabric) takeTurn(s *server, member string, board int) (left time.Duration, err error) {
+	l, err := f.leaderOf(s)
+	if err != nil {
+		return 0, err
+	}
+	p := f.pastOf(s.dir.cluster)
 	switch {
-	case p.owns(member, w.now):
-		return p.left(member, w.now), nil
-	case p.left(turnLock, w.now) > 0:
+	case p.owns(member, f.now()):
+		return p.left(member, f.now()), nil
+	case p.left(turnLock, f.now()) > 0:
 		return 0, errTurn
-	case s.list.fenced:
+	case l.list.fenced:
 		return 0, errFenced
 	}
-	for _, e := range []entry{{kind: entryGrant, lease: turnLock, ttl: turnFor + turnMargin, board: b.n}, {kind: entryRevoke, lease: member},
-		{kind: entryGrant, lease: member, ttl: turnFor, board: b.n}} {
-		if err := w.fabric.propose(s, e); err != nil {
+	for _, e := range []entry{{kind: entryGrant, lease: turnLock, ttl: turnFor + turnMargin, board: board}, {kind: entryRevoke, lease: member},
+		{kind: entryGrant, lease: member, ttl: turnFor, board: board}} {
+		if err := f.propose(s, e); err != nil {
 			return 0, err
 		}
 	}
@@ -86,18 +90,21 @@ func (w *World) takeTurn(b *board, s *server, member string) (left time.Duration
 }
 
 // releaseTurn gives the turn back if it is the member's.
-func (w *World) releaseTurn(b *board, s *server, member string) error {
-	p := w.fabric.pastOf(s.dir.cluster)
-	if !p.owns(member, w.now) && !w.plant.blindTurn {
-		return nil
+func (f *fabric) releaseTurn(s *server, member string, board int) (had bool, err error) {
+	if _, err := f.leaderOf(s); err != nil {
+		return false, err
 	}
-	if by := p.leases[turnLock].board; by != b.n && p.left(turnLock, w.now) > 0 {
-		w.broke(fmt.Sprintf("rule 4: %s gives back the turn of %s", b.name(), w.boards[by].name()))
+	p := f.pastOf(s.dir.cluster)
+	if !p.owns(member, f.now()) && !f.blind {
+		return false, nil
+	}
+	if by := p.leases[turnLock].board; by != board && p.left(turnLock, f.now()) > 0 {
+		f.broken(fmt.Sprintf("rule 4: board-%d gives back the turn of board-%d", board+1, by+1))
 	}
 	for _, id := range []string{member, turnLock} {
-		if err := w.fabric.propose(s, entry{kind: entryRevoke, lease: id}); err != nil {
-			return err
+		if err := f.propose(s, entry{kind: entryRevoke, lease: id}); err != nil {
+			return false, err
 		}
 	}
-	return nil
+	return true, nil
 }

@@ -126,7 +126,7 @@ func newWorld(s Scenario, p plant) *World {
 		w.plant.decide = bootstrap.Decide
 	}
 	w.fabric = newFabric(func() time.Duration { return w.now }, w.linked, w.broke)
-	w.fabric.eager, w.fabric.early = p.earlyPromote, p.early
+	w.fabric.eager, w.fabric.early, w.fabric.blind = p.earlyPromote, p.early, p.blindTurn
 	w.fabric.ended = w.serverEnded
 	w.fabric.gone = func(s *server) { w.boards[s.machine].ended = w.now }
 	w.fabric.changed = w.checkChange
