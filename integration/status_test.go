@@ -4,10 +4,12 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
+	"net"
+	"net/http"
 	"strings"
 	"time"
 
-	"muster/agent"
 	"muster/integration/atonce"
 	"muster/integration/boards"
 )
@@ -73,19 +75,37 @@ type member struct {
 func view(ctx context.Context, b *boards.Board) (status, error) {
 	ctx, cancel := context.WithTimeout(ctx, callLimit)
 	defer cancel()
-	socket, err := b.HostPath(agent.SocketPath("/run/muster"))
+	socket, err := b.HostPath("/run/muster/agent.sock")
 	if err != nil {
 		return status{}, err
 	}
-	told, err := agent.NewClient(socket).Status(ctx)
+	text, err := told(ctx, socket)
 	if err != nil {
 		return status{}, fmt.Errorf("status of board %d: %w", b.Index, err)
 	}
-	text, err := json.Marshal(told)
-	if err != nil {
-		return status{}, err
+	return parsed(b, text)
+}
+
+// told is the status that an agent tells on its socket.
+func told(ctx context.Context, socket string) (string, error) {
+	dial := func(ctx context.Context, _, _ string) (net.Conn, error) {
+		return (&net.Dialer{}).DialContext(ctx, "unix", socket)
 	}
-	return parsed(b, string(text))
+	client := &http.Client{Transport: &http.Transport{DialContext: dial, DisableKeepAlives: true}}
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://agent/v1/status", nil)
+	if err != nil {
+		return "", err
+	}
+	answer, err := client.Do(request)
+	if err != nil {
+		return "", err
+	}
+	defer answer.Body.Close()
+	text, err := io.ReadAll(answer.Body)
+	if err == nil && answer.StatusCode != http.StatusOK {
+		err = fmt.Errorf("%s: %s", answer.Status, text)
+	}
+	return string(text), err
 }
 
 // printed is the same by the command line.

@@ -29,11 +29,12 @@ var arrows = map[string]arrow{
 	"discovery":          {},
 	"profiles":           {},
 	"systemd":            {},
-	"integration":        {module: []string{"integration/boards", "integration/workload"}},
+	"integration":        {module: []string{"integration/atonce", "integration/boards", "integration/workload"}},
+	"integration/atonce": {std: true},
 	"integration/boards": {},
 
 	"integration/workload":   {},
-	"integration/containers": {module: []string{"integration/boards", "integration/workload"}},
+	"integration/containers": {module: []string{"integration/atonce", "integration/boards", "integration/workload"}},
 	"integration/emulated":   {module: []string{"integration/boards"}},
 }
 
