@@ -233,8 +233,8 @@ func TestReadOnlyBootPartition(t *testing.T) {
 	run(t, b, "rm", "/etc/fstab")
 	b.Reboot()
 	mustBeSame(t, founded, awaitPlaces(t, "from a boot partition that can be written again", 1, b))
-	if _, _, code := b.Run(t.Context(), "grep", "-rq", secretOf(profile), "/boot"); code != 1 {
-		t.Errorf("the secret is still on the boot partition: grep exits %d", code)
+	if _, stderr, code := b.Run(t.Context(), "grep", "-rqFe", secretOf(profile), "/boot"); code != 1 {
+		t.Errorf("the secret is still on the boot partition: grep exits %d: %s", code, stderr)
 	}
 	if out := run(t, b, "agent", "status"); strings.Contains(out, "boot partition") {
 		t.Errorf("agent status still warns:\n%s", out)

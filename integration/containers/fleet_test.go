@@ -100,7 +100,7 @@ func mustBeFlashed(t *testing.T, all []*Board, profile []byte, founded []status)
 		if got := run(t, b, "stat", "-c", "%a %U:%G", placeProfile); got != "640 root:_muster" {
 			t.Errorf("board %d: the profile is %s", b.Index, got)
 		}
-		if _, _, code := b.Run(t.Context(), "grep", "-rq", secretOf(profile), "/boot"); code != 1 {
+		if _, _, code := b.Run(t.Context(), "grep", "-rqFe", secretOf(profile), "/boot"); code != 1 {
 			t.Errorf("board %d: the secret is still on the boot partition: grep exits %d", b.Index, code)
 		}
 		if got := run(t, b, "stat", "-c", "%a %U", "/var/lib/muster"); got != "700 _muster" {
