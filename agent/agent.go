@@ -68,6 +68,8 @@ type Agent struct {
 	clearAt   time.Time // when the archive was last looked through
 	asideAt   time.Time // when data was last set aside
 	learnedAt time.Time // when it last heard who started a member
+	ownersAt  time.Time // when owners.json was last written, or that failed
+	unwritten bool      // owners knows more than owners.json
 	// inspected is when the data directory was last read.
 	inspected time.Time
 

@@ -1,6 +1,8 @@
 package agent
 
 import (
+	"time"
+
 	"muster/bootstrap"
 	"muster/discovery"
 	"muster/profiles"
@@ -12,7 +14,7 @@ func (a *Agent) card() discovery.Card {
 	c := discovery.Card{Board: a.gossipID(), Life: a.board.Life, Name: a.host, Seq: a.board.Seq, Role: bootstrap.Role(s), State: string(s.Row),
 		PeerURL: f.peerURL(), ClientURL: f.clientURL(), Boards: f.profile.Boards, Voters: f.profile.Voters, Version: a.config.Version,
 		Never: f.profile.Founding == profiles.FoundingNever, Renews: !bootstrap.Wish(s).Since.IsZero(), Sync: a.speed.onCard(),
-		Mislists: bootstrap.Mislisted(s)}
+		Mislists: bootstrap.Mislisted(s), Replace: replaceOnCard(f.profile.Heal.ReplaceAfter), Beat: int(f.profile.Etcd.Heartbeat.Milliseconds())}
 	if s.Plan != nil {
 		c.Plan = s.Plan.Digest()
 	}
@@ -21,7 +23,7 @@ func (a *Agent) card() discovery.Card {
 		return c
 	}
 	c.Cluster, c.Data = a.disk.Cluster, a.disk.State == bootstrap.DiskMember || a.disk.State == bootstrap.DiskDamaged
-	c.Healthy, c.Keys = a.healthy(), int(s.Cluster.Keys)
+	c.Healthy, c.Keys, c.Alarms = a.healthy(), int(s.Cluster.Keys), int(s.Etcd.Alarms)
 	c.Trip = s.Pacing.Own.Trip
 	if next := bootstrap.Unkept(s); next == 0 || next == a.board.Pace {
 		// Others follow it, so it must not be forgotten by a restart.
@@ -32,6 +34,14 @@ func (a *Agent) card() discovery.Card {
 		c.Member = a.disk.Member
 	}
 	return c
+}
+
+// replaceOnCard is heal.replace_after in seconds, below zero for never.
+func replaceOnCard(d time.Duration) int {
+	if d == 0 {
+		return -1
+	}
+	return max(int(d/time.Second), 1)
 }
 
 // gossipID is the ID under which this board gossips: a card that was made on

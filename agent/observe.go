@@ -41,7 +41,8 @@ func (a *Agent) observe(now time.Time) bootstrap.Observation {
 	o.Pacing = a.pacing()
 	p := f.profile
 	o.Want = bootstrap.Want{Cluster: p.Cluster, Boards: p.Boards, Voters: p.Voters,
-		Never: p.Founding == profiles.FoundingNever, ReplaceAfter: p.Heal.ReplaceAfter}
+		Never: p.Founding == profiles.FoundingNever, ReplaceAfter: p.Heal.ReplaceAfter,
+		Heartbeat: p.Etcd.Heartbeat, GossipPort: p.Discovery.GossipPort}
 	o.Self.PeerURL, o.Self.Trouble = f.peerURL(), f.trouble
 	if f.address.IsValid() {
 		o.Self.Address = f.address.String()
@@ -72,10 +73,15 @@ func (a *Agent) observe(now time.Time) bootstrap.Observation {
 	return o
 }
 
+// ownersEvery is how long what was shown of logs may wait to be written down, unless
+// there is more news: it bounds both how much a disk may go back unnoticed and what
+// the cards are worn by a cluster that is written to all the time.
+const ownersEvery = 15 * time.Second
+
 // learn keeps what a reading of the quorum and the cards of others tell of the
 // members.
 func (a *Agent) learn(o *bootstrap.Observation) {
-	owners, news := bootstrap.Learn(a.owners, o.Peers)
+	owners, news, grown := bootstrap.Learn(a.owners, o.Peers)
 	if news {
 		a.learnedAt = o.Now
 	}
@@ -83,15 +89,19 @@ func (a *Agent) learn(o *bootstrap.Observation) {
 	if !c.AsOf.IsZero() && c.ID == a.cluster() {
 		kept, fewer := bootstrap.Forget(owners, c.Members)
 		// Those that a living board's card still shows would be learned again.
-		again, _ := bootstrap.Learn(kept, o.Peers)
+		again, _, _ := bootstrap.Learn(kept, o.Peers)
 		if fewer && c.AsOf.After(a.learnedAt) && len(again) == len(kept) {
 			owners, news = kept, true
 		}
 	}
-	if news {
-		a.owners = owners
-		if err := a.store.write("owners.json", owners); err != nil && a.failure == "" {
-			a.log.Warn().Err(err).Msg("who started which member could not be written; it is learned again")
+	a.owners, a.unwritten = owners, a.unwritten || news || grown
+	if a.unwritten && (news || o.Now.Sub(a.ownersAt) >= ownersEvery) {
+		// A failed write is tried again as late as the next: this is no place to hurry.
+		a.ownersAt = o.Now
+		if err := a.store.write("owners.json", owners); err == nil {
+			a.unwritten = false
+		} else if a.failure == "" {
+			a.log.Warn().Err(err).Msg("who started which member, and how far its log was, could not be written; it is learned again")
 		}
 	}
 	o.Owners = a.owners
@@ -169,7 +179,9 @@ func peers(seen []discovery.Peer) []bootstrap.Peer {
 	for i, p := range seen {
 		out[i] = bootstrap.Peer{ID: p.Board, Life: p.Life, Name: p.Name, Address: p.Address.String(), Alive: p.Alive, Since: p.Since,
 			Data: p.Data, Cluster: p.Cluster, Member: p.Member, Plan: p.Plan, Seat: bootstrap.Seat{Member: p.Seat.Member, Life: p.Seat.Life}, Keys: keys(p.Keys), PeerURL: p.PeerURL, Role: p.Role, Healthy: p.Healthy, Boards: p.Boards, Voters: p.Voters, Never: p.Never, Renews: p.Renews, Mislists: p.Mislists,
-			Measures: bootstrap.Measures{Sync: p.Sync, Trip: p.Trip}, Pace: bootstrap.Pace(p.Pace)}
+			Measures: bootstrap.Measures{Sync: p.Sync, Trip: p.Trip}, Pace: bootstrap.Pace(p.Pace),
+			Log: bootstrap.Mark(p.Log), Alarms: bootstrap.Alarms(p.Alarms), Missed: bootstrap.Missed(p.Missed), Twin: p.Twin,
+			ReplaceAfter: time.Duration(p.Replace) * time.Second, Heartbeat: time.Duration(p.Beat) * time.Millisecond, GossipPort: p.Port}
 	}
 	return out
 }

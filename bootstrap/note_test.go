@@ -84,34 +84,42 @@ func TestNoteTriedSendsTheNextSeatElsewhere(t *testing.T) {
 }
 
 func TestLearnAndForget(t *testing.T) {
-	b, c := Owner{"22", "b", "b1"}, Owner{"33", "c", "c1"}
+	b, c := Owner{Member: "22", Board: "b", Life: "b1"}, Owner{Member: "33", Board: "c", Life: "c1"}
 	shown := with(peer("b", 2), func(p *Peer) { p.Data, p.Member = true, "22" })
+	at := func(term, index uint64) Peer { return with(shown, func(p *Peer) { p.Log = Mark{term, index} }) }
+	further := func(term, index uint64) Owner { o := b; o.Log = Mark{term, index}; return o }
 	for _, tt := range []struct {
 		name  string
 		known []Owner
 		peer  Peer
 		want  []Owner
 		news  bool
+		grown bool
 	}{
-		{"new", []Owner{c}, shown, []Owner{c, b}, true},
-		{"known", []Owner{b, c}, shown, []Owner{b, c}, false},
-		{"another life", []Owner{b, c}, with(shown, func(p *Peer) { p.Life = "b2" }), []Owner{{"22", "b", "b2"}, c}, true},
-		{"another board", []Owner{b}, with(shown, func(p *Peer) { p.ID = "d" }), []Owner{{"22", "d", "b1"}}, true},
-		{"a dead board says nothing", []Owner{c}, with(shown, func(p *Peer) { p.Alive = false }), []Owner{c}, false},
-		{"no data, no owner", []Owner{c}, with(shown, func(p *Peer) { p.Data = false }), []Owner{c}, false},
-		{"no member, no owner", []Owner{c}, with(shown, func(p *Peer) { p.Member = "" }), []Owner{c}, false},
-		{"no life, no owner", []Owner{c}, with(shown, func(p *Peer) { p.Life = "" }), []Owner{c}, false},
-		{"who is silent stays known", []Owner{b, c}, peer("d", 4), []Owner{b, c}, false},
+		{"new", []Owner{c}, shown, []Owner{c, b}, true, false},
+		{"known", []Owner{b, c}, shown, []Owner{b, c}, false, false},
+		{"another life", []Owner{b, c}, with(shown, func(p *Peer) { p.Life = "b2" }), []Owner{{Member: "22", Board: "b", Life: "b2"}, c}, true, false},
+		{"another board", []Owner{b}, with(shown, func(p *Peer) { p.ID = "d" }), []Owner{{Member: "22", Board: "d", Life: "b1"}}, true, false},
+		{"a dead board says nothing", []Owner{c}, with(shown, func(p *Peer) { p.Alive = false }), []Owner{c}, false, false},
+		{"no data, no owner", []Owner{c}, with(shown, func(p *Peer) { p.Data = false }), []Owner{c}, false, false},
+		{"no member, no owner", []Owner{c}, with(shown, func(p *Peer) { p.Member = "" }), []Owner{c}, false, false},
+		{"no life, no owner", []Owner{c}, with(shown, func(p *Peer) { p.Life = "" }), []Owner{c}, false, false},
+		{"who is silent stays known", []Owner{b, c}, peer("d", 4), []Owner{b, c}, false, false},
+		{"a log that grows", []Owner{b, c}, at(3, 50), []Owner{further(3, 50), c}, false, true},
+		{"a later term", []Owner{further(3, 50), c}, at(4, 50), []Owner{further(4, 50), c}, false, true},
+		{"a log that is shorter by now", []Owner{further(3, 50), c}, at(3, 40), []Owner{further(3, 50), c}, false, false},
+		{"a shorter log in a later term", []Owner{further(3, 50), c}, at(4, 40), []Owner{further(4, 50), c}, false, true},
+		{"a member that shows no log", []Owner{further(3, 50), c}, shown, []Owner{further(3, 50), c}, false, false},
 	} {
 		before := slices.Clone(tt.known)
-		got, news := Learn(tt.known, []Peer{tt.peer})
-		if !slices.Equal(got, tt.want) || news != tt.news {
-			t.Errorf("%s: got %v %v, want %v %v", tt.name, got, news, tt.want, tt.news)
+		got, news, grown := Learn(tt.known, []Peer{tt.peer})
+		if !slices.Equal(got, tt.want) || news != tt.news || grown != tt.grown {
+			t.Errorf("%s: got %v %v %v, want %v %v %v", tt.name, got, news, grown, tt.want, tt.news, tt.grown)
 		}
 		if !slices.Equal(tt.known, before) {
 			t.Errorf("%s: Learn wrote to what it was given", tt.name)
 		}
-		if again, news := Learn(got, []Peer{tt.peer}); news || !slices.Equal(again, got) {
+		if again, news, grown := Learn(got, []Peer{tt.peer}); news || grown || !slices.Equal(again, got) {
 			t.Errorf("%s: the same card is news twice", tt.name)
 		}
 	}

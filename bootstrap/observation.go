@@ -29,6 +29,8 @@ type Observation struct {
 	Renewal   Renewal
 	Turn      Turn
 	Pacing    Pacing
+	Recalled  []Recall // what living boards said, to this agent, that they remember of this one, by ID
+	Refused   string   // what etcd refuses of the last change through the quorum, in its words; "" if it does not
 }
 
 // Want is what the profile asks for. The zero value is a board without a
@@ -39,7 +41,9 @@ type Want struct {
 	Voters       int           // 1, 3, 5 or 7
 	Never        bool          // founding: never
 	ReplaceAfter time.Duration // a voter unseen that long is due to lose its seat; 0: never
-	Problem      string        // why a profile that is there cannot be used; "" when it can
+	Heartbeat    time.Duration // of etcd, if the profile names it; 0: auto
+	GossipPort   int
+	Problem      string // why a profile that is there cannot be used; "" when it can
 }
 
 func (w Want) terms() founding.Terms {
@@ -94,6 +98,10 @@ type Disk struct {
 	Hardware Match    // the kept fingerprints against this machine
 	Owner    Match    // the board and life the data was made by, against this board's
 	Born     bool     // a member of this life has been started before
+	Log      Mark     // the end of the log; while the child runs, what it told last
+	// Watched says that this agent has drawn the board's present life, or has run its
+	// member: the disk cannot be older than what was told of it.
+	Watched bool
 	// Readdressed says that peer URLs in the database were rewritten by this
 	// board, and that the quorum has not confirmed them since.
 	Readdressed bool
@@ -127,8 +135,19 @@ const (
 	IntentYield = "yield"
 )
 
-// Owner says which board, in which of its lives, started a member.
-type Owner struct{ Member, Board, Life string }
+// Owner says which board, in which of its lives, started a member, and the furthest that
+// its log was shown to be.
+type Owner struct {
+	Member, Board, Life string
+	Log                 Mark `json:",omitzero"`
+}
+
+// Recall is what another board remembers of the members that this one started.
+type Recall struct {
+	Board  string
+	Owners []Owner
+	Saw    []string // those that its present agent has seen run itself
+}
 
 // Seat is a place as a learner that the steward gave to one board in one life.
 // The steward shows member and life on its card; nobody else may start it.
@@ -143,6 +162,7 @@ type Founding struct {
 	Promises  int    // boards that promised in the present ballot
 	Accepts   int    // boards that accepted in it
 	Rejected  string // the last refusal, in words
+	Forgot    bool   // the plan rests on a promise of this board that its record does not have
 }
 
 // Peer is another board of the fleet, as its card in gossip says.
@@ -166,7 +186,32 @@ type Peer struct {
 	Renews         bool   // it was asked to start anew and has not yet
 	Measures       Measures
 	Pace           Pace // the fleet's, if it is the steward; zero else
+	Log            Mark // of its running member; zero: none runs, or not known
+	Alarms         Alarms
+	Missed         Missed
+	Twin           bool          // it has lately seen its own ID alive elsewhere
+	Doubled        bool          // two living boards show this ID, in different lives
+	ReplaceAfter   time.Duration // of its profile; below 0: never, 0: not known
+	Heartbeat      time.Duration // of its profile, if that names it; 0: auto
+	GossipPort     int           // at which it is seen; 0: not known
 }
+
+// Missed is the voter that a steward has not seen for the longest, and for how many
+// whole minutes: whoever leads next goes on from there.
+type Missed struct {
+	Member  string
+	Minutes int
+}
+
+// Alarms are etcd's, raised for the whole cluster: as long as one stands, writes are
+// refused.
+type Alarms int
+
+// The alarms, as bits. AlarmSpace is not the fence of row two-clusters.
+const (
+	AlarmSpace   Alarms = 1 << iota // a member has no room: its database reached the quota
+	AlarmCorrupt                    // members hold different data
+)
 
 // Stranger is a board nearby that is not of this fleet: its cluster has another
 // name, or the same name and another secret.
@@ -224,6 +269,7 @@ const (
 	FaultReadOnly       // the file system cannot be written
 	FaultPort           // another process listens where etcd should
 	FaultIO             // the disk answers with errors
+	FaultConflict       // the others' log lacks entries that were committed here
 )
 
 // Progress is what the leader's raft knows of one member.
@@ -243,6 +289,7 @@ type Etcd struct {
 	Learner   bool
 	PeerURL   string     // where the present child listens for its peers
 	Progress  []Progress // of all members, if this board's member leads; nil: not known
+	Alarms    Alarms     // that this board's member tells of
 	Fault     Fault
 	Crashes   int // ends without an order, since it last served for a minute
 	LastWords string

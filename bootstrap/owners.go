@@ -2,26 +2,32 @@ package bootstrap
 
 import "slices"
 
-// Learn adds what living boards say of the members they started, and drops
-// nothing: a member of which nobody speaks any more may still be listed. The
-// second result says whether there is anything new.
-func Learn(owners []Owner, peers []Peer) ([]Owner, bool) {
-	news := false
+// Learn adds what living boards say of the members they started, and drops nothing: a
+// member of which nobody speaks any more may still be listed. news reports whether a
+// member has another owner now, grown whether a log was shown to be further than before.
+func Learn(owners []Owner, peers []Peer) (next []Owner, news, grown bool) {
+	next = owners
 	for _, p := range peers {
 		if !p.Alive || !p.Data || p.Member == "" || p.Life == "" {
 			continue
 		}
-		o := Owner{Member: p.Member, Board: p.ID, Life: p.Life}
-		i := slices.IndexFunc(owners, func(x Owner) bool { return x.Member == o.Member })
-		switch {
-		case i < 0:
-			owners, news = append(slices.Clone(owners), o), true
-		case owners[i] != o:
-			owners, news = slices.Clone(owners), true
-			owners[i] = o
+		o := Owner{Member: p.Member, Board: p.ID, Life: p.Life, Log: p.Log}
+		i := slices.IndexFunc(next, func(x Owner) bool { return x.Member == o.Member })
+		if i < 0 {
+			next, news = append(slices.Clone(next), o), true
+			continue
 		}
+		was := next[i]
+		o.Log = was.Log.Max(o.Log)
+		if o == was {
+			continue
+		}
+		news = news || o.Board != was.Board || o.Life != was.Life
+		grown = grown || o.Log != was.Log
+		next = slices.Clone(next)
+		next[i] = o
 	}
-	return owners, news
+	return next, news, grown
 }
 
 // Forget drops the owners of members that a quorum does not list: an ID that was
@@ -37,7 +43,7 @@ func Forget(owners []Owner, listed []Member) ([]Owner, bool) {
 // added.
 func ownerOf(s State, member string) (Owner, bool) {
 	if s.Disk.Member == member && member != "" {
-		return Owner{member, s.Self.ID, s.Self.Life}, true
+		return Owner{Member: member, Board: s.Self.ID, Life: s.Self.Life}, true
 	}
 	for _, o := range s.Owners {
 		if o.Member == member {
@@ -46,16 +52,16 @@ func ownerOf(s State, member string) (Owner, bool) {
 	}
 	for _, p := range s.Peers {
 		if p.Member == member && member != "" && p.Life != "" {
-			return Owner{member, p.ID, p.Life}, true
+			return Owner{Member: member, Board: p.ID, Life: p.Life}, true
 		}
 	}
 	if s.Seat.Member == member && member != "" {
-		return Owner(s.Seat), true
+		return Owner{Member: s.Seat.Member, Board: s.Seat.Board, Life: s.Seat.Life}, true
 	}
 	if s.Plan != nil {
 		for _, f := range s.Plan.Founders {
 			if id, _ := s.Plan.MemberID(f.Board); FormatID(id) == member {
-				return Owner{member, f.Board, f.Life}, true
+				return Owner{Member: member, Board: f.Board, Life: f.Life}, true
 			}
 		}
 	}

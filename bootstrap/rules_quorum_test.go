@@ -210,7 +210,7 @@ func (j *judge) otherLife(member string) bool {
 	case i >= 0:
 		owner = j.s.Owners[i]
 	case j.s.Seat.Member == member:
-		owner = Owner(j.s.Seat)
+		owner = Owner{Member: j.s.Seat.Member, Board: j.s.Seat.Board, Life: j.s.Seat.Life}
 	default:
 		return false
 	}

@@ -79,7 +79,7 @@ func fleet(fates []fate) State {
 		}
 		s.Cluster.Members = append(s.Cluster.Members, m)
 		s.Peers = append(s.Peers, p)
-		s.Owners = append(s.Owners, Owner{m.ID, id, id + "1"})
+		s.Owners = append(s.Owners, Owner{Member: m.ID, Board: id, Life: id + "1"})
 		s.Etcd.Progress = append(s.Etcd.Progress, Progress{Member: m.ID, Active: x == fine, InSync: x == fine})
 	}
 	return s

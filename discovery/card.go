@@ -37,6 +37,12 @@ type Card struct {
 	Sync      int    // ms in which 99 of 100 writes were on its disk, rounded up
 	Trip      int    // ms to the slowest of the boards it works with and back, rounded up
 	Pace      int    // etcd's heartbeat in the whole fleet, in ms, if it is the steward
+	Log       Mark   // how far the log of its running member is
+	Alarms    int    // of its etcd, as bits: 1 no space, 2 corrupt
+	Missed    Missed // the voter that it has not seen for the longest, if it is the steward
+	Twin      bool   // it has lately seen its own ID alive elsewhere
+	Replace   int    // heal.replace_after of its profile in s; below 0: never, 0: not known
+	Beat      int    // etcd.heartbeat of its profile in ms; 0: auto
 	Version   string
 }
 
@@ -44,6 +50,18 @@ type Card struct {
 type Seat struct {
 	Member string `json:"m"` // member ID, hex
 	Life   string `json:"l"`
+}
+
+// Mark is the term and the index of an entry of a member's log.
+type Mark struct {
+	Term  uint64 `json:"t,omitempty"`
+	Index uint64 `json:"i,omitempty"`
+}
+
+// Missed is a voter that a steward has not seen for so many whole minutes.
+type Missed struct {
+	Member  string `json:"m"` // hex
+	Minutes int    `json:"n,omitempty"`
 }
 
 // wireCard is the JSON form. Its keys are short because 512 bytes is all there is.
@@ -71,6 +89,12 @@ type wireCard struct {
 	Sync      int    `json:"f,omitempty"`
 	Trip      int    `json:"i,omitempty"`
 	Pace      int    `json:"a,omitempty"`
+	Log       Mark   `json:"w,omitzero"`
+	Alarms    int    `json:"z,omitempty"`
+	Missed    Missed `json:"g,omitzero"`
+	Twin      bool   `json:"2,omitempty"`
+	Replace   int    `json:"A,omitempty"`
+	Beat      int    `json:"H,omitempty"`
 	Version   string `json:"v,omitempty"`
 }
 

@@ -96,7 +96,7 @@ func (a *agent) observe() bootstrap.Observation {
 	}
 	slices.SortFunc(o.Peers, func(x, y bootstrap.Peer) int { return cmp.Compare(x.ID, y.ID) })
 	o.Shadow = a.shadow()
-	if next, news := bootstrap.Learn(d.owners, o.Peers); news {
+	if next, news, grown := bootstrap.Learn(d.owners, o.Peers); news || grown {
 		d.owners = next
 	}
 	o.Owners = d.owners
