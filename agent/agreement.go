@@ -99,7 +99,7 @@ func (g *agreement) reborn(f founding.Founder) error {
 
 func (g *agreement) status() bootstrap.Founding {
 	s := g.machine.Status()
-	f := bootstrap.Founding{Rival: g.rival, Proposing: !s.Ballot.IsZero(), Promises: s.Promises, Accepts: s.Accepts}
+	f := bootstrap.Founding{Rival: g.rival, Proposing: !s.Ballot.IsZero(), Promises: s.Promises, Accepts: s.Accepts, Forgot: s.Forgot}
 	if !s.Promised.IsZero() {
 		f.Promised, f.Own = s.Promised.String(), s.Promised.Board == g.config.Self.Board
 	}

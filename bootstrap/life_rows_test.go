@@ -195,9 +195,11 @@ func lifeRows() []row {
 			s.Plan, s.Disk.Intent, s.Disk.State = plan(), begun(), DiskUnborn
 		}, Start, "made again"},
 		{"resume clears a database cut off", empty, func(s *State) {
-			s.Plan, s.Disk = plan(), Disk{State: DiskDamaged, Unlogged: true, Hardware: MatchSame, Intent: begun()}
+			s.Plan, s.Disk = plan(), Disk{State: DiskDamaged, Unlogged: true, Hardware: MatchSame, Watched: true, Intent: begun()}
 		}, Start, "made again"},
-		{"damaged without our intent", empty, func(s *State) { s.Plan, s.Disk = plan(), Disk{State: DiskDamaged, Unlogged: true, Hardware: MatchSame} }, Hold, "damaged"},
+		{"damaged without our intent", empty, func(s *State) {
+			s.Plan, s.Disk = plan(), Disk{State: DiskDamaged, Unlogged: true, Hardware: MatchSame, Watched: true}
+		}, Hold, "damaged"},
 		{"damaged and begun, listed as started", empty, func(s *State) {
 			s.Plan, s.Disk.Intent, s.Cluster = plan(), begun(), list("a", "b", "c")
 		}, SetAside, "lists this board's member as started"},

@@ -122,7 +122,7 @@ func (a *agent) remember() {
 
 func (a *agent) founding() bootstrap.Founding {
 	s := a.machine.Status()
-	f := bootstrap.Founding{Rival: a.rival, Proposing: !s.Ballot.IsZero(), Promises: s.Promises, Accepts: s.Accepts}
+	f := bootstrap.Founding{Rival: a.rival, Proposing: !s.Ballot.IsZero(), Promises: s.Promises, Accepts: s.Accepts, Forgot: s.Forgot}
 	if !s.Promised.IsZero() {
 		f.Promised, f.Own = s.Promised.String(), s.Promised.Board == a.gossipID()
 	}
