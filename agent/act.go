@@ -34,6 +34,7 @@ func (a *Agent) act(ctx context.Context, act bootstrap.Action) {
 	if f.gossip != nil {
 		f.gossip.SetCard(a.card())
 		f.agree.tell(f.gossip, a.state.Now, f.gossip.Peers())
+		a.askRecall()
 	}
 	f.aim(a)
 	err = errors.Join(err, f.keepCertified(a))

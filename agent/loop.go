@@ -78,7 +78,7 @@ func (a *Agent) sleep(ctx context.Context, down <-chan struct{}, d time.Duration
 	case o := <-a.orders:
 		a.take(o)
 	case m := <-a.fleet.messageEvents():
-		a.fleet.agree.receive(a.fleet.gossip, m)
+		a.received(m)
 	}
 	return false
 }

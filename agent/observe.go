@@ -32,6 +32,7 @@ func (a *Agent) observe(now time.Time) bootstrap.Observation {
 	o.Failed = a.failure
 	o.Disk = a.disk
 	o.Disk.Born, o.Disk.Intent, o.Disk.Readdressed = a.board.Born, a.board.Intent, a.board.Readdressed
+	o.Disk.Watched, o.Recalled = a.watched == a.board.Life, a.recalled
 	o.Seat, o.Order = a.seat, a.present(now)
 	o.Renewal, o.Turn = a.renewal, a.turn
 	f := a.fleet
@@ -105,6 +106,11 @@ func (a *Agent) learn(o *bootstrap.Observation) {
 		}
 	}
 	o.Owners = a.owners
+	for _, m := range bootstrap.Running(o.Peers) {
+		if !slices.Contains(a.seen, m) {
+			a.seen = append(a.seen, m)
+		}
+	}
 }
 
 // shadow is an address at which another living board shows this board's ID. This
