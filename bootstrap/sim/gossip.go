@@ -41,6 +41,9 @@ func (a *agent) card() card {
 	if f.Owner == bootstrap.MatchSame {
 		c.Member = f.Member
 	}
+	if a.server != nil {
+		c.Log = a.markTold
+	}
 	if a.cluster.ID == f.Cluster && f.Cluster != "" {
 		c.Keys = a.cluster.Keys
 	}
@@ -65,6 +68,7 @@ func (a *agent) show() {
 			}
 		}
 	}
+	a.askRecall()
 	p := a.plan
 	if p == nil {
 		return

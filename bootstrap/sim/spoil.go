@@ -29,6 +29,8 @@ func (w *World) spoil(b *board, f Fault) {
 		w.forget(b.disk)
 		o := w.boards[f.Other]
 		b.disk, b.hardware = o.disk.copyOf(), o.hardware
+	case OldCard:
+		w.putBack(b, f)
 	case Diverge:
 		old.rotten = true
 	case OldData:
@@ -46,7 +48,7 @@ func (w *World) spoil(b *board, f Fault) {
 		}
 	case TailLost:
 		if old != nil && old.logged {
-			old.cut = max(old.cut, len(old.log))
+			old.cut, old.had = max(old.cut, len(old.log)), old.had.Max(old.mark())
 			keep := max(len(old.log)-f.N, 0)
 			old.log = old.log[:keep]
 			// The database keeps what it has: etcd starts with the shorter log.
