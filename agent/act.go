@@ -167,7 +167,7 @@ func (a *Agent) childNews(n childReport) {
 		return
 	}
 	a.disk = bootstrap.Disk{State: bootstrap.DiskMember, Cluster: n.event.ClusterID, Member: n.event.MemberID,
-		PeerURL: a.runner.config.PeerURL, Hardware: a.disk.Hardware, Owner: a.store.ownerMatch(a.board)}
+		PeerURL: a.runner.config.PeerURL, Hardware: a.disk.Hardware, Owner: a.store.ownerMatch(a.board), Log: a.disk.Log}
 	a.listed(n.event.Members)
 	if err := a.remember(); err != nil {
 		a.log.Error().Err(err).Msg("that a member was started is not on disk yet; it is tried again")
