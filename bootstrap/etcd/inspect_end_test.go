@@ -173,7 +173,7 @@ func TestLogEndOfMember(t *testing.T) {
 	for range 20 {
 		put(t, client, "key", "value")
 	}
-	said := applied(t, client, c)
+	said := saidApplied(t, client, c)
 	kill(t, ch)
 	endsAt(t, c.Dir, said)
 
@@ -181,7 +181,7 @@ func TestLogEndOfMember(t *testing.T) {
 	for range 1100 {
 		put(t, client, "key", "value")
 	}
-	said = applied(t, client, c)
+	said = saidApplied(t, client, c)
 	if err := ch.Stop(soon(t)); err != nil {
 		t.Fatal(err)
 	}
@@ -191,8 +191,8 @@ func TestLogEndOfMember(t *testing.T) {
 	}
 }
 
-// applied is the last entry that a member says it has applied.
-func applied(t *testing.T, client *Client, c Config) bootstrap.Mark {
+// saidApplied is the last entry that a member says it has applied.
+func saidApplied(t *testing.T, client *Client, c Config) bootstrap.Mark {
 	t.Helper()
 	r, err := client.c.Status(t.Context(), c.ClientURL)
 	if err != nil {
