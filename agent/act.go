@@ -163,6 +163,9 @@ func (a *Agent) childNews(n childReport) {
 		a.listed(n.event.Members)
 		a.fleet.askNow()
 		return
+	case n.event.Kind == etcd.EventMark:
+		a.disk.Log = n.event.Mark
+		return
 	case !started:
 		return
 	}

@@ -69,6 +69,7 @@ func (a *Agent) observe(now time.Time) bootstrap.Observation {
 		}
 		o.Etcd.Leader = r.local.Leader == r.local.MemberID
 		o.Etcd.Learner = r.local.Learner
+		o.Etcd.Alarms = r.local.Alarms
 	}
 	return o
 }
