@@ -16,6 +16,7 @@ import (
 // again.
 func (a *Agent) act(ctx context.Context, act bootstrap.Action) {
 	err := a.remember()
+	a.operator.refusal.decided(act)
 	if act.Do == bootstrap.Renew {
 		a.over = true
 		return

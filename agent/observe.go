@@ -29,7 +29,7 @@ func (a *Agent) observe(now time.Time) bootstrap.Observation {
 		a.readHardware()
 		a.disk.Hardware = match(a.hardware.Matches(a.board.Fingerprints))
 	}
-	o.Failed = a.failure
+	o.Failed, o.Refused = a.failure, a.operator.refusal.told(now)
 	o.Disk = a.disk
 	o.Disk.Born, o.Disk.Intent, o.Disk.Readdressed = a.board.Born, a.board.Intent, a.board.Readdressed
 	o.Seat, o.Order = a.seat, a.present(now)

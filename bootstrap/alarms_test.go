@@ -41,3 +41,17 @@ func TestAlarmWarnings(t *testing.T) {
 		}
 	}
 }
+
+// TestRefusedIsSaid: of a change through the quorum, and of nothing else.
+func TestRefusedIsSaid(t *testing.T) {
+	s := leaving()
+	s.Refused = "member b: leadership is another member's"
+	if a := Decide(s); a.Do != Transfer || !strings.HasSuffix(a.Say, "; etcd refuses it: "+s.Refused) {
+		t.Errorf("%+v", a)
+	}
+	s = voter()
+	s.Refused = "member b: leadership is another member's"
+	if a := Decide(s); a.Do != Wait || strings.Contains(a.Say, "refuses") {
+		t.Errorf("%+v", a)
+	}
+}
