@@ -149,7 +149,8 @@ func (a *Agent) inspect() {
 		a.disk.Why = err.Error()
 		return
 	}
-	a.disk.Why, a.disk.Cluster, a.disk.Member, a.disk.Unlogged, a.disk.Log = d.Why, d.ClusterID, d.MemberID, d.Unlogged, d.Log
+	a.disk.Why, a.disk.Cluster, a.disk.Member, a.disk.Unlogged = d.Why, d.ClusterID, d.MemberID, d.Unlogged
+	a.disk.Log = d.Log
 	switch d.State {
 	case etcd.DataUnknown:
 		a.disk.State = bootstrap.DiskUnknown
