@@ -129,6 +129,7 @@ func (a *Agent) warnings() []string {
 	if a.profile.boot != "" && a.profile.boot != a.profile.problem {
 		all = append(all, a.profile.boot)
 	}
+	all = append(all, bootstrap.AlarmWarnings(a.state)...)
 	if w := a.speed.warning(); w != "" {
 		all = append(all, w)
 	}

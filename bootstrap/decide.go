@@ -42,6 +42,9 @@ func Decide(s State) Action {
 			a.Hint += "; look at the disk: is it full, or mounted read-only?"
 		}
 	}
+	if s.Refused != "" && !a.onDisk() {
+		a.Say += "; etcd refuses it: " + s.Refused
+	}
 	return a
 }
 

@@ -119,6 +119,15 @@ func lifeRows() []row {
 		{"damaged diverged", stopped, func(s *State) {
 			s.Etcd, s.Cluster = Etcd{Proc: ProcBackoff, Fault: FaultDiverged, LastWords: "hash differs"}, list("a", "b", "c")
 		}, Hold, "which of them is right is not known: hash differs"},
+		{"damaged by a conflict", stopped, func(s *State) {
+			s.Etcd, s.Cluster = Etcd{Proc: ProcBackoff, Fault: FaultConflict, LastWords: "conflict with committed entry"}, list("a", "b", "c")
+		}, Hold, "this side may be the right one: conflict with committed entry"},
+		{"restart etcd answers nothing", voter, func(s *State) {
+			s.Etcd.Quorum, s.Unanswered = QuorumUnknown, t0.Add(-2*time.Minute)
+		}, Stop, "etcd has not answered for 2m0s: it is killed and started again"},
+		{"restart etcd has not answered yet", voter, func(s *State) {
+			s.Etcd.Quorum, s.Unanswered = QuorumUnknown, t0.Add(-time.Minute)
+		}, Wait, "has not answered yet"},
 		{"restart after damage, nobody else works", stopped, func(s *State) {
 			s.Etcd, s.Cluster = Etcd{Proc: ProcBackoff, Fault: FaultDamaged, LastWords: "crc mismatch", Crashes: 3}, Cluster{}
 		}, Wait, "3 times: crc mismatch"},
