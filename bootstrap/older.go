@@ -91,7 +91,7 @@ func older(s State, why Row) (Action, bool) {
 		return giveUp(s, DiskOlder, withoutMe(s), behindMember(s, o, by),
 			"it is never started, because acknowledged writes would be lost; switch on the other voters: a quorum of them replaces it; "+byOrder), true
 	}
-	if vouched(s, members) || patienceLeft(s) <= 0 {
+	if vouched(s, members) && allHeard(s) || patienceLeft(s) <= 0 {
 		return Action{}, false
 	}
 	return askOthers(s, why, members), true
@@ -103,6 +103,12 @@ func patienceLeft(s State) time.Duration {
 		return vouching
 	}
 	return vouching - s.Now.Sub(s.Doubted)
+}
+
+// allHeard reports whether every living board that was asked has answered, or has had
+// the time to: one of them may know more than those whose word is enough.
+func allHeard(s State) bool {
+	return len(Unasked(s)) == 0 || patienceLeft(s) <= vouching-looking
 }
 
 // behindMember says what another board remembers, and what is here.
@@ -219,7 +225,7 @@ func askFounders(s State, why Row) (Action, bool) {
 		}
 	}
 	members := planMembers(s.Plan)
-	if answered >= min(len(members)/2+1, len(members)-1) || patienceLeft(s) <= 0 {
+	if answered >= min(len(members)/2+1, len(members)-1) && allHeard(s) || patienceLeft(s) <= 0 {
 		return Action{}, false
 	}
 	a := askOthers(s, why, members)

@@ -37,6 +37,7 @@ func olderRows() []row {
 	short := func(s *State) {
 		s.Recalled = []Recall{remembers("b", Mark{5, 500}, memberID("a"))}
 	}
+	later := func(s *State) { s.Doubted = t0.Add(-looking) } // all have had the time to answer
 	answers := func(s *State) { s.Cluster = list("a", "b", "c") }
 	return []row{
 		{"disk/older another board remembers more than the disk has", doubting, short, Hold, "b remembers entry 500 of term 5, and the log here ends at entry 200"},
@@ -47,12 +48,14 @@ func olderRows() []row {
 		{"disk/older most of what is remembered counts", doubting, recalled(remembers("c", same, memberID("a")), remembers("b", Mark{5, 201})), Hold, "b remembers entry 201"},
 		{"restart waits for a word of the others", doubting, nil, Wait, "the other boards are asked"},
 		{"restart one board that remembers it is not enough", doubting, recalled(remembers("b", same)), Wait, "are asked"},
-		{"restart two boards of three voters are", doubting, recalled(remembers("b", same), remembers("d", same)), Start, ""},
+		{"restart two boards of three voters are", doubting, both(later, recalled(remembers("b", same), remembers("d", same))), Start, ""},
+		{"restart one that is asked may know more than those who are enough", doubting, recalled(remembers("b", same, memberID("a")), remembers("d", same)), Wait, "are asked"},
+		{"restart all who live have answered", doubting, recalled(remembers("b", same, memberID("a")), Recall{Board: "c"}, Recall{Board: "d"}), Start, ""},
 		{"restart a board that does not know it says nothing", doubting, recalled(remembers("b", same), Recall{Board: "d"}), Wait, "are asked"},
-		{"restart a board that has seen it run is enough", doubting, recalled(remembers("b", same, memberID("a"))), Start, ""},
-		{"restart a quorum without it is enough", doubting, answers, Start, ""},
+		{"restart a board that has seen it run is enough", doubting, both(later, recalled(remembers("b", same, memberID("a")))), Start, ""},
+		{"restart a quorum without it is enough", doubting, both(later, answers), Start, ""},
 		{"restart a minute is enough", doubting, func(s *State) { s.Doubted = t0.Add(-time.Minute) }, Start, ""},
-		{"restart a log that is further than remembered is fine", doubting, recalled(remembers("b", Mark{5, 150}, memberID("a"))), Start, ""},
+		{"restart a log that is further than remembered is fine", doubting, both(later, recalled(remembers("b", Mark{5, 150}, memberID("a")))), Start, ""},
 		{"restart an agent that has run the member itself needs nobody", doubting, func(s *State) { short(s); s.Disk.Watched = true }, Start, ""},
 		{"restart nobody else has the data of a single voter", doubting, func(s *State) {
 			short(s)

@@ -59,7 +59,15 @@ func (j *judge) older() {
 		return
 	}
 	j.rule(!j.forgot(), "an empty disk does not start in a life that has started a member, or without the promise that the plan rests on")
-	if j.fresh() || j.storedVoters() < 2 && a.Plan == nil || a.Target != "" {
+	if j.storedVoters() < 2 && a.Plan == nil || a.Target != "" || j.fresh() && a.Plan != nil {
+		return
+	}
+	since := func(d time.Duration) bool { return !s.Doubted.IsZero() && s.Now.Sub(s.Doubted) >= d }
+	for _, p := range s.Peers {
+		answered := slices.ContainsFunc(s.Recalled, func(r Recall) bool { return r.Board == p.ID })
+		j.rule(!p.Alive || answered || since(2*time.Second), "a living board may know more, and is given time to say so")
+	}
+	if j.fresh() {
 		return
 	}
 	saw, remember := false, 0
@@ -69,8 +77,7 @@ func (j *judge) older() {
 			remember++
 		}
 	}
-	waited := !s.Doubted.IsZero() && s.Now.Sub(s.Doubted) >= time.Minute
-	j.rule(saw || remember >= 2 || waited, "a disk that may be older starts only on the word of the others, or after a minute")
+	j.rule(saw || remember >= 2 || since(time.Minute), "a disk that may be older starts only on the word of the others, or after a minute")
 }
 
 // words that other boards may say of board a's member.
@@ -92,7 +99,7 @@ func olderDisks() sweep {
 		vary(same, func(s *State) { s.Disk.Watched = true }),
 		recalls(),
 		vary(same, func(s *State) { s.Disk.Log = Mark{} }, func(s *State) { s.Disk.Log = Mark{5, 600} }, func(s *State) { s.Disk.Log = Mark{7, 150} }),
-		vary(same, func(s *State) { s.Doubted = t0.Add(-time.Minute) }, func(s *State) { s.Doubted = time.Time{} }),
+		vary(same, func(s *State) { s.Doubted = t0.Add(-2 * time.Second) }, func(s *State) { s.Doubted = t0.Add(-time.Minute) }, func(s *State) { s.Doubted = time.Time{} }),
 		vary(same, func(s *State) { s.Here = t0 }),
 		vary(same, func(s *State) { s.Disk.Members = s.Disk.Members[:1] }, func(s *State) { s.Disk.Members = nil }),
 		vary(same, func(s *State) { s.Disk.PeerURL = "https://10.0.0.99:2380" }),

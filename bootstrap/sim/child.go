@@ -175,7 +175,7 @@ func (a *agent) crashed(why fault, words string) {
 	}
 	a.crashes++
 	wait := time.Second << min(a.crashes-1, 6)
-	if why == faultDiverged || why == faultForeign {
+	if why == faultDiverged || why == faultForeign || why == faultConflict {
 		wait = time.Minute // that does not pass by itself
 	}
 	a.server, a.proc, a.wasReady, a.words = nil, bootstrap.ProcBackoff, false, words
@@ -195,6 +195,8 @@ func (a *agent) crashed(why fault, words string) {
 		a.fault = bootstrap.FaultFull
 	case faultReadOnly:
 		a.fault = bootstrap.FaultReadOnly
+	case faultConflict:
+		a.fault = bootstrap.FaultConflict
 	default:
 		a.fault = bootstrap.FaultNone
 	}

@@ -50,6 +50,7 @@ const (
 	faultForeign
 	faultFull
 	faultReadOnly
+	faultConflict
 )
 
 const (
