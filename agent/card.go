@@ -32,7 +32,8 @@ func (a *Agent) card() discovery.Card {
 		// Others follow it, so it must not be forgotten by a restart.
 		c.Pace = int(bootstrap.Steers(s))
 	}
-	c.Seat = discovery.Seat{Member: a.seat.Member, Life: a.seat.Life}
+	offer := bootstrap.Offer(s)
+	c.Seat = discovery.Seat{Member: offer.Member, Life: offer.Life}
 	if a.disk.Owner == bootstrap.MatchSame && a.disk.State == bootstrap.DiskMember {
 		c.Member = a.disk.Member
 	}

@@ -130,6 +130,9 @@ func (a *Agent) warnings() []string {
 		all = append(all, a.profile.boot)
 	}
 	all = append(all, bootstrap.AlarmWarnings(a.state)...)
+	if w := bootstrap.OlderWarning(a.state); w != "" {
+		all = append(all, w)
+	}
 	if w := a.speed.warning(); w != "" {
 		all = append(all, w)
 	}

@@ -58,6 +58,7 @@ func Unasked(s State) []string {
 func Remember(owners []Owner, seen []string, board string) (r Recall) {
 	for _, o := range owners {
 		if o.Board != board {
+			r.Others++
 			continue
 		}
 		r.Owners = append(r.Owners, o)
@@ -82,12 +83,11 @@ func Running(peers []Peer) []string {
 // older decides for data of which other boards may remember more than is on the disk.
 // It is false where the data can be trusted.
 func older(s State, why Row) (Action, bool) {
-	members := storedMembers(s)
-	if !s.doubts() || voterCount(members) < 2 {
-		// Nobody else holds the data of a single voter: holding it back would help nobody.
+	if !s.doubts() {
 		return Action{}, false
 	}
-	if o, by := furthest(s); o.Log.Beyond(s.Disk.Log) {
+	members := storedMembers(s)
+	if o, by := furthest(s); o.Log.Beyond(s.Disk.Log) && !singleVoter(s) {
 		return giveUp(s, DiskOlder, withoutMe(s), behindMember(s, o, by),
 			"it is never started, because acknowledged writes would be lost; switch on the other voters: a quorum of them replaces it; "+byOrder), true
 	}
@@ -105,10 +105,29 @@ func patienceLeft(s State) time.Duration {
 	return vouching - s.Now.Sub(s.Doubted)
 }
 
+// singleVoter reports whether nobody else holds the data of this board: then holding it
+// back would help nobody. What the disk lists may be of a time when there was one voter,
+// so the others are asked for that too.
+func singleVoter(s State) bool {
+	return voterCount(storedMembers(s)) < 2 && !slices.ContainsFunc(s.Recalled, func(r Recall) bool { return r.Others > 0 })
+}
+
+// OlderWarning says what is lost of a single voter whose disk is older than its member.
+func OlderWarning(s State) string {
+	o, by := furthest(s)
+	if !o.Log.Beyond(s.Disk.Log) || !singleVoter(s) {
+		return ""
+	}
+	return behindMember(s, o, by) + "; no other board holds its data, so what was written since is lost unless the newer disk is put back"
+}
+
 // allHeard reports whether every living board that was asked has answered, or has had
 // the time to: one of them may know more than those whose word is enough.
 func allHeard(s State) bool {
-	return len(Unasked(s)) == 0 || patienceLeft(s) <= vouching-looking
+	return !slices.ContainsFunc(Unasked(s), func(board string) bool {
+		p := peerByID(s.Peers, board)
+		return s.Now.Sub(later(p.Since, s.Doubted)) < looking
+	})
 }
 
 // behindMember says what another board remembers, and what is here.
@@ -158,6 +177,9 @@ func vouched(s State, members []Member) bool {
 		}
 	}
 	others := 0
+	if voterCount(members) < 2 && s.Want.Boards > 1 {
+		others = 1 // there may be more voters by now
+	}
 	for _, m := range members {
 		if !m.Learner && m.ID != s.Disk.Member {
 			others++

@@ -2,6 +2,7 @@ package bootstrap
 
 import (
 	"slices"
+	"strings"
 	"testing"
 	"time"
 )
@@ -25,6 +26,13 @@ func blank() State {
 	return s
 }
 
+// single is the same where the disk lists no other voter.
+func single() State {
+	s := doubting()
+	s.Disk.Members = s.Disk.Members[:1]
+	return s
+}
+
 // remembers is what board b or another says that it remembers of board a's member.
 func remembers(board string, log Mark, saw ...string) Recall {
 	return Recall{Board: board, Owners: []Owner{{Member: memberID("a"), Board: "a", Life: "a1", Log: log}}, Saw: saw}
@@ -37,7 +45,12 @@ func olderRows() []row {
 	short := func(s *State) {
 		s.Recalled = []Recall{remembers("b", Mark{5, 500}, memberID("a"))}
 	}
-	later := func(s *State) { s.Doubted = t0.Add(-looking) } // all have had the time to answer
+	later := func(s *State) { // all have had the time to answer
+		s.Doubted = t0.Add(-looking)
+		for i := range s.Peers {
+			s.Peers[i].Since = s.Doubted
+		}
+	}
 	answers := func(s *State) { s.Cluster = list("a", "b", "c") }
 	return []row{
 		{"disk/older another board remembers more than the disk has", doubting, short, Hold, "b remembers entry 500 of term 5, and the log here ends at entry 200"},
@@ -57,10 +70,16 @@ func olderRows() []row {
 		{"restart a minute is enough", doubting, func(s *State) { s.Doubted = t0.Add(-time.Minute) }, Start, ""},
 		{"restart a log that is further than remembered is fine", doubting, both(later, recalled(remembers("b", Mark{5, 150}, memberID("a")))), Start, ""},
 		{"restart an agent that has run the member itself needs nobody", doubting, func(s *State) { short(s); s.Disk.Watched = true }, Start, ""},
-		{"restart nobody else has the data of a single voter", doubting, func(s *State) {
+		{"restart a board that has just been seen gets its time to answer", doubting, both(later, func(s *State) {
+			s.Recalled, s.Peers[0].Since = []Recall{remembers("d", same, memberID("a"))}, t0
+		}), Wait, "are asked"},
+		{"restart nobody else has the data of a single voter", single, both(later, short), Start, ""},
+		{"restart a single voter among other boards asks them too", single, later, Wait, "are asked"},
+		{"restart a single board has nobody to ask", single, func(s *State) { s.Peers, s.Want.Boards = nil, 1 }, Start, ""},
+		{"disk/older a single voter of a time before there were more", single, func(s *State) {
 			short(s)
-			s.Disk.Members = s.Disk.Members[:1]
-		}, Start, ""},
+			s.Recalled[0].Others = 2
+		}, Hold, "older than its member"},
 		{"disk/older an empty disk of a life that has started a member", blank, recalled(remembers("b", same)), SetAside, "b has seen this board run member"},
 		{"disk/older a standby of that time", blank, func(s *State) {
 			s.Plan.Founders = s.Plan.Founders[1:]
@@ -116,9 +135,9 @@ func TestWhoIsAskedWhatItRemembers(t *testing.T) {
 
 func TestRemember(t *testing.T) {
 	a, b := Owner{Member: "1", Board: "a", Life: "a1", Log: Mark{2, 3}}, Owner{Member: "2", Board: "b", Life: "b1"}
-	older := Owner{Member: "3", Board: "a", Life: "a0"}
-	got := Remember([]Owner{a, b, older}, []string{"2", "3"}, "a")
-	if !slices.Equal(got.Owners, []Owner{a, older}) || !slices.Equal(got.Saw, []string{"3"}) {
+	c, older := Owner{Member: "4", Board: "c", Life: "c1"}, Owner{Member: "3", Board: "a", Life: "a0"}
+	got := Remember([]Owner{a, b, c, older}, []string{"2", "3"}, "a")
+	if got.Others != 2 || !slices.Equal(got.Owners, []Owner{a, older}) || !slices.Equal(got.Saw, []string{"3"}) {
 		t.Errorf("got %+v", got)
 	}
 }
@@ -164,5 +183,38 @@ func TestDoubted(t *testing.T) {
 	o.Disk.Watched = true
 	if done := Fold(first, o); !done.Doubted.IsZero() {
 		t.Error("an agent that has run the member still asks")
+	}
+}
+
+// TestOffer shows a seat only until its member has been seen: an older image of the board's
+// disk must not take it a second time.
+func TestOffer(t *testing.T) {
+	s := learning()
+	s.Seat = Seat{Member: "99", Board: "d", Life: "d1"}
+	if got := Offer(s); got != s.Seat {
+		t.Errorf("shows %v before anybody took it", got)
+	}
+	s.Learning.Match = 7
+	if got := Offer(s); got != (Seat{}) {
+		t.Errorf("still shows %v while its learner follows the log", got)
+	}
+	s.Learning.Member = "98"
+	if got := Offer(s); got != s.Seat {
+		t.Errorf("shows %v because another member follows", got)
+	}
+}
+
+// TestOlderWarning tells the owner of a single voter what is lost.
+func TestOlderWarning(t *testing.T) {
+	s := single()
+	if w := OlderWarning(s); w != "" {
+		t.Errorf("warns without a word of others: %s", w)
+	}
+	s.Recalled = []Recall{remembers("b", Mark{5, 500})}
+	if w := OlderWarning(s); !strings.Contains(w, "b remembers entry 500") || !strings.Contains(w, "no other board holds its data") {
+		t.Errorf("says %q", w)
+	}
+	if w := OlderWarning(doubting()); w != "" {
+		t.Errorf("warns of a member whose data others hold: %s", w)
 	}
 }

@@ -9,7 +9,8 @@ import (
 // the disk has and others hold the data too.
 func (j *judge) behind() *Owner {
 	s := j.s
-	if s.Disk.Watched || s.Disk.State != DiskMember || j.storedVoters() < 2 {
+	more := slices.ContainsFunc(s.Recalled, func(r Recall) bool { return r.Others > 0 })
+	if s.Disk.Watched || s.Disk.State != DiskMember || j.storedVoters() < 2 && !more {
 		return nil
 	}
 	for _, r := range s.Recalled {
@@ -59,13 +60,14 @@ func (j *judge) older() {
 		return
 	}
 	j.rule(!j.forgot(), "an empty disk does not start in a life that has started a member, or without the promise that the plan rests on")
-	if j.storedVoters() < 2 && a.Plan == nil || a.Target != "" || j.fresh() && a.Plan != nil {
+	if s.Want.Boards == 1 && len(s.Peers) == 0 || a.Target != "" || j.fresh() && a.Plan != nil {
 		return
 	}
 	since := func(d time.Duration) bool { return !s.Doubted.IsZero() && s.Now.Sub(s.Doubted) >= d }
 	for _, p := range s.Peers {
 		answered := slices.ContainsFunc(s.Recalled, func(r Recall) bool { return r.Board == p.ID })
-		j.rule(!p.Alive || answered || since(2*time.Second), "a living board may know more, and is given time to say so")
+		late := since(2*time.Second) && s.Now.Sub(p.Since) >= 2*time.Second
+		j.rule(!p.Alive || answered || late || since(time.Minute), "a living board may know more, and is given time to say so")
 	}
 	if j.fresh() {
 		return
@@ -77,7 +79,11 @@ func (j *judge) older() {
 			remember++
 		}
 	}
-	j.rule(saw || remember >= 2 || since(time.Minute), "a disk that may be older starts only on the word of the others, or after a minute")
+	enough := 2
+	if j.storedVoters() < 2 && a.Plan == nil {
+		enough = 1
+	}
+	j.rule(saw || remember >= enough || since(time.Minute), "a disk that may be older starts only on the word of the others, or after a minute")
 }
 
 // words that other boards may say of board a's member.
@@ -89,6 +95,7 @@ func recalls() dim {
 		recalled(remembers("b", Mark{5, 200}), remembers("c", Mark{5, 200})),
 		recalled(remembers("b", Mark{5, 200}, saw), remembers("c", Mark{5, 201})),
 		recalled(Recall{Board: "b"}, Recall{Board: "c"}), recalled(Recall{Board: "b"}),
+		recalled(Recall{Board: "b", Others: 2, Owners: remembers("b", Mark{5, 500}).Owners}),
 		recalled(Recall{Board: "b", Owners: []Owner{{Member: "77", Board: "a", Life: "a0", Log: Mark{9, 9}}}}))
 }
 
@@ -99,11 +106,16 @@ func olderDisks() sweep {
 		vary(same, func(s *State) { s.Disk.Watched = true }),
 		recalls(),
 		vary(same, func(s *State) { s.Disk.Log = Mark{} }, func(s *State) { s.Disk.Log = Mark{5, 600} }, func(s *State) { s.Disk.Log = Mark{7, 150} }),
-		vary(same, func(s *State) { s.Doubted = t0.Add(-2 * time.Second) }, func(s *State) { s.Doubted = t0.Add(-time.Minute) }, func(s *State) { s.Doubted = time.Time{} }),
+		vary(same, func(s *State) {
+			s.Doubted, s.Peers = t0.Add(-2*time.Second), slices.Clone(s.Peers)
+			for i := range s.Peers {
+				s.Peers[i].Since = s.Doubted
+			}
+		}, func(s *State) { s.Doubted = t0.Add(-2 * time.Second) }, func(s *State) { s.Doubted = t0.Add(-time.Minute) }, func(s *State) { s.Doubted = time.Time{} }),
 		vary(same, func(s *State) { s.Here = t0 }),
 		vary(same, func(s *State) { s.Disk.Members = s.Disk.Members[:1] }, func(s *State) { s.Disk.Members = nil }),
 		vary(same, func(s *State) { s.Disk.PeerURL = "https://10.0.0.99:2380" }),
-		peers(nil, doubting().Peers, nil, voter().Peers),
+		varyWhere(func(s State) bool { return s.Peers[0].Since.Equal(t0) }, same, func(s *State) { s.Peers = nil }, func(s *State) { s.Peers = voter().Peers }),
 		lists(nil, Cluster{}, list("a", "b", "c"), others),
 		procs(),
 		orders("", OrderYield, OrderLeave),

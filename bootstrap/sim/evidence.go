@@ -78,7 +78,7 @@ func (w *World) unproven(a *agent, x *dir) string {
 		if x.cluster == w.main && !w.scenario.TwoClusters {
 			return "it is of the very cluster that users write to"
 		}
-	case x != nil && own && x.had.Beyond(x.mark()):
+	case x != nil && own && w.aged(x):
 		if a.unlisted(x) {
 			return ""
 		}

@@ -4,8 +4,6 @@ import (
 	"cmp"
 	"slices"
 	"time"
-
-	"muster/bootstrap"
 )
 
 // member is one row of a fake member list.
@@ -104,11 +102,10 @@ type dir struct {
 	applied         int  // entries that are in the database
 	db              list // the database
 	damage          string
-	cut             int            // what the log once held, if a fault took its end
-	had             bootstrap.Mark // and how far it was then
-	machine         int            // on which it was made
-	unowned         bool           // the file that says whose it is cannot be read
-	rotten          bool           // the database differs from the peers' at the same revision
+	cut             int  // what the log once held, if a fault took its end
+	machine         int  // on which it was made
+	unowned         bool // the file that says whose it is cannot be read
+	rotten          bool // the database differs from the peers' at the same revision
 }
 
 func (d *dir) empty() bool { return d == nil || !d.logged && !d.unborn && d.damage == "" }

@@ -30,7 +30,7 @@ func (a *agent) sortedPeers() []*view {
 func (a *agent) card() card {
 	b, d, f := a.b, a.b.disk, a.facts
 	c := card{Peer: bootstrap.Peer{ID: a.gossipID(), Life: d.life, Name: b.name(), Address: b.host, PeerURL: b.peerURL(), Role: bootstrap.Role(a.state),
-		Boards: a.w.profileBoards(), Voters: a.w.voters, Seat: a.seat, Never: b.never, Renews: !a.renewal.Since.IsZero() || !bootstrap.Wish(a.state).Since.IsZero(),
+		Boards: a.w.profileBoards(), Voters: a.w.voters, Seat: bootstrap.Offer(a.state), Never: b.never, Renews: !a.renewal.Since.IsZero() || !bootstrap.Wish(a.state).Since.IsZero(),
 		Mislists: bootstrap.Mislisted(a.state), Measures: b.measures()}}
 	c.plan = a.digest
 	if b.copied() {

@@ -22,6 +22,7 @@ type witness struct {
 	owners    []bootstrap.Owner
 	ownersAt  time.Duration
 	unwritten bool
+	learnedAt time.Time
 	seen      []string
 	recalled  []bootstrap.Recall
 	asked     map[string]time.Duration
@@ -33,6 +34,15 @@ type witness struct {
 // learn keeps what the cards of others tell of the members.
 func (a *agent) learn(o *bootstrap.Observation) {
 	next, news, grown := bootstrap.Learn(a.owners, o.Peers)
+	if news {
+		a.learnedAt = a.w.time()
+	}
+	if c := o.Cluster; !c.AsOf.IsZero() && c.ID == a.clusterOf() && c.AsOf.After(a.learnedAt) {
+		kept, fewer := bootstrap.Forget(next, c.Members)
+		if again, _, _ := bootstrap.Learn(kept, o.Peers); fewer && len(again) == len(kept) {
+			next, news = kept, true
+		}
+	}
 	a.owners, a.unwritten = next, a.unwritten || news || grown
 	if a.unwritten && (news || a.w.now-a.ownersAt >= ownersEvery) {
 		a.ownersAt, a.unwritten = a.w.now, false
@@ -130,6 +140,17 @@ func (d *dir) mark() bootstrap.Mark {
 	return bootstrap.Mark{Term: uint64(d.term), Index: uint64(len(d.log))}
 }
 
+// reached notes how far the logs of all members ever were.
+func (f *fabric) reached() {
+	for _, s := range f.servers {
+		p := f.pastOf(s.dir.cluster)
+		p.reach[s.id] = p.reach[s.id].Max(s.dir.mark())
+	}
+}
+
+// aged reports whether a directory is older than its member was.
+func (w *World) aged(x *dir) bool { return w.fabric.pastOf(x.cluster).reach[x.member].Beyond(x.mark()) }
+
 // list is the members by the log.
 func (d *dir) list() (l list) {
 	for _, e := range d.log {
@@ -150,7 +171,7 @@ func (w *World) image(f Fault) {
 func (w *World) putBack(b *board, f Fault) {
 	old, next := b.disk, w.images[f].copyOf()
 	if x := next.dir; x != nil && old.dir != nil && x.cluster == old.dir.cluster && x.member == old.dir.member {
-		x.cut, x.had = max(x.cut, old.dir.cut, len(old.dir.log)), x.had.Max(old.dir.had).Max(old.dir.mark())
+		x.cut = max(x.cut, old.dir.cut, len(old.dir.log))
 		if p := w.fabric.pastOf(x.cluster); p.holds(x) {
 			delete(p.taken, x.member)
 		}

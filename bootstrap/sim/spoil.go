@@ -48,7 +48,7 @@ func (w *World) spoil(b *board, f Fault) {
 		}
 	case TailLost:
 		if old != nil && old.logged {
-			old.cut, old.had = max(old.cut, len(old.log)), old.had.Max(old.mark())
+			old.cut = max(old.cut, len(old.log))
 			keep := max(len(old.log)-f.N, 0)
 			old.log = old.log[:keep]
 			// The database keeps what it has: etcd starts with the shorter log.
