@@ -15,7 +15,7 @@ func TestForgot(t *testing.T) {
 			t.Errorf("%s has forgotten a promise that is on its disk", board)
 		}
 	}
-	lowest := Ballot{Counter: plan.Ballot.Counter - 1, Board: "b1", Life: "l1"}
+	lowest := Ballot{Counter: plan.Ballot.Counter, Board: "b1", Life: "l1"}
 	for _, tt := range []struct {
 		name   string
 		record Record
