@@ -114,15 +114,15 @@ func (l *Lab) attach(bridge string, group []int) {
 	}
 }
 
-// Drop makes the switch lose what board from sends to board to, from or to a TCP port, silently and in this direction
-// only, as somebody's firewall does. Undrop ends all of it.
+// Drop makes the switch lose what board from sends to board to, from or to a port of TCP or UDP, silently and in this
+// direction only, as somebody's firewall does. Undrop ends all of it.
 func (l *Lab) Drop(from, to, port int) {
 	l.t.Helper()
 	rules := fmt.Sprintf(`table bridge lab {
 	chain cutter {
 		type filter hook forward priority 0; policy accept;
-		iifname "p%[1]d" oifname "p%[2]d" tcp dport %[3]d drop
-		iifname "p%[1]d" oifname "p%[2]d" tcp sport %[3]d drop
+		iifname "p%[1]d" oifname "p%[2]d" meta l4proto { tcp, udp } th dport %[3]d drop
+		iifname "p%[1]d" oifname "p%[2]d" meta l4proto { tcp, udp } th sport %[3]d drop
 	}
 }
 `, l.Board(from).Index, l.Board(to).Index, port)
