@@ -185,17 +185,3 @@ func TestSeatStalled(t *testing.T) {
 	f.mustHaveBeen("seat/stalled", on...)
 	f.mustNeverHaveHeld(on...)
 }
-
-func TestSeatSurplus_ThreeShrinkToOne(t *testing.T) {
-	f := newFleet(t, 3)
-	p, c := f.found(profile{cluster: "lab", boards: 3, voters: 3})
-	id := f.list(c.leader).cluster()
-	w := f.write(f.Boards()...)
-	p.voters = 1
-	f.rejoin(p, append(c.followers, c.leader)...)
-	c = f.castWhen("one voter", f.Boards(), all(settled(1, 2), oneCluster(id)))
-	f.awaitList("listed", c.leader, votersAre(1), listsOnly(c.leader), clusterIs(id))
-	w.stop()
-	f.mustHaveBeen("seat/surplus", f.Boards()...)
-	f.mustNeverHaveHeld(f.Boards()...)
-}

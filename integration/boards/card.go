@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"syscall"
 	"time"
 )
@@ -34,6 +35,15 @@ func (b *Board) CopyCard() Card {
 		b.lab.t.Fatal(err)
 	}
 	return Card{dir, b.Hostname}
+}
+
+// ReadFile reads a file below /var/lib or /etc on the copy, of a board without a disk of its own.
+func (c Card) ReadFile(name string) ([]byte, error) {
+	path := filepath.Join(c.dir, name)
+	if rest, ok := strings.CutPrefix(name, "/var/lib/"); ok {
+		path = filepath.Join(c.dir, "lib", rest)
+	}
+	return os.ReadFile(path)
 }
 
 // InsertCard puts a copy of the card into the board, which must be off, instead of what it had. The hardware, i.e.

@@ -129,6 +129,11 @@ func TestCardsAndFiles(t *testing.T) {
 	one.PowerCut()
 	one.Edit(name, func(data []byte) []byte { data[0] = 'X'; return data })
 	card := one.CopyCard()
+	for file, want := range map[string]string{name: "Xbcd", "/etc/hostname": "raspberrypi"} {
+		if got, err := card.ReadFile(file); err != nil || strings.TrimSpace(string(got)) != want {
+			t.Errorf("%s on the copy: %q, %v; want %q", file, got, err, want)
+		}
+	}
 	one.Remove(stateDir + "/etcd")
 	if names := one.List(stateDir); len(names) != 0 || one.List(stateDir+"/etcd") != nil {
 		t.Errorf("after the removal: %v", names)
