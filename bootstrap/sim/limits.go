@@ -108,18 +108,19 @@ func (w *World) allRun() bool {
 // ageable says that the fleet can bear an image of a card: a quorum of others holds all
 // that was committed, or a board that is on knows that the image is older than the member.
 func (w *World) ageable(b *board, image *disk) bool {
-	switch now := b.disk; {
-	case image == nil || !b.power || image.hardware != b.hardware || now.hardware != b.hardware || b.unknown() || image.dir != nil && image.dir.unowned:
+	if image == nil || !b.power || image.hardware != b.hardware || b.disk.hardware != b.hardware || b.unknown() || image.dir != nil && image.dir.unowned {
 		return false
-	case now.dir == nil || !now.dir.logged || now.dir.cluster != w.main || !b.owns(now.dir) || w.caughtUp(b):
-		return true
-	default:
-		end := bootstrap.Mark{}
-		if x := image.dir; x != nil && x.member == now.dir.member {
-			end = x.mark()
-		}
-		return w.noticed(b, now.dir.member, end)
 	}
+	now, then := b.disk.dir, image.dir
+	switch ours := func(d *dir) bool { return d != nil && d.logged && d.cluster == w.main }; {
+	case w.caughtUp(b):
+		return true
+	case ours(then):
+		return !w.aged(then) || w.noticed(b, then.member, then.mark())
+	case ours(now) && b.owns(now):
+		return w.noticed(b, now.member, bootstrap.Mark{})
+	}
+	return true
 }
 
 func (w *World) copyable(f Fault) bool {
