@@ -81,7 +81,8 @@ func (a *Agent) intendGiveUp(act bootstrap.Action) error {
 		return err
 	}
 	in := setAsideIntent{Life: newLife(), Left: act.Leaves, aside: aside{Name: name, Reason: reason{
-		Why: string(act.Why), Say: act.Say, At: a.state.Now, Board: a.board.ID, Life: a.board.Life, Cluster: a.disk.Cluster, Member: a.disk.Member}}}
+		Why: string(act.Why), Say: act.Say, At: a.state.Now, Board: a.board.ID, Life: a.board.Life, Cluster: a.disk.Cluster, Member: a.disk.Member,
+		Log: a.disk.Log, Order: a.state.Order == bootstrap.OrderYield}}}
 	if act.Copied {
 		in.ID, in.Fingerprints = a.hardware.BoardID(), a.hardware.Fingerprints
 	}
@@ -193,9 +194,10 @@ func (a *Agent) clearArchive(ctx context.Context, act bootstrap.Action) {
 		return
 	}
 	a.clearAt = a.state.Now
-	keep, live, log := a.fleet.profile.Heal.ArchiveKeep, c.ID, a.log
+	b, log := bounds{Keep: a.fleet.profile.Heal.ArchiveKeep, Live: c.ID, Has: bootstrap.LiveMark(a.state, a.runner.mark)}, a.log
 	a.cleaner.begin(ctx, func(context.Context) outcome {
-		return outcome{action: act, err: a.store.clearArchive(keep, live, log)}
+		warning, err := a.store.clearArchive(b, log)
+		return outcome{action: act, warning: warning, err: err}
 	})
 }
 
