@@ -78,7 +78,9 @@ type agent struct {
 	loopAt  time.Duration
 	planned bool
 
-	bootedAt time.Duration
+	bootedAt  time.Duration
+	clearedAt time.Duration // when the archive was last looked through
+	asideAt   time.Time     // when data was last set aside
 
 	child
 	watch

@@ -22,6 +22,7 @@ func (a *agent) act(act bootstrap.Action) {
 	a.machine.Refuse(bootstrap.FoundingRefusal(a.state))
 	switch act.Do {
 	case bootstrap.Wait, bootstrap.Hold:
+		a.clearArchive(act)
 	case bootstrap.Propose:
 		a.patience = a.w.some(time.Second)
 		a.machine.SetHeartbeat(int(bootstrap.FoundingPace(a.state)))
@@ -98,7 +99,7 @@ func (a *agent) start(act bootstrap.Action) {
 	a.proc, a.watched = bootstrap.ProcStarting, d.life
 	a.steps(func() { a.intend(intent) }, func() {
 		if act.Clear && d.dir != nil {
-			d.archive, d.dir = append(d.archive, d.dir), nil
+			d.shelve("unborn", false)
 		}
 	}, func() {
 		if d.dir != nil && !d.dir.empty() {
@@ -122,16 +123,14 @@ func (a *agent) setAside(act bootstrap.Action) {
 		if d.intent.Do == bootstrap.IntentSetAside {
 			return
 		}
-		next := aside{id: d.id, life: a.w.newLife(), hardware: d.hardware, plan: act.Plan, leaves: act.Leaves}
+		next := aside{id: d.id, life: a.w.newLife(), hardware: d.hardware, plan: act.Plan, leaves: act.Leaves, row: act.Why, order: a.order == bootstrap.OrderYield}
 		if act.Copied {
 			next.id, next.hardware = a.b.hardware, a.b.hardware
 		}
 		d.aside, a.watched = next, next.life
 		a.intend(bootstrap.Intent{Do: bootstrap.IntentSetAside})
 	}, func() {
-		if d.dir != nil {
-			d.archive, d.dir = append(d.archive, d.dir), nil
-		}
+		d.shelve(d.aside.row, d.aside.order)
 	}, func() {
 		if d.aside.plan != nil {
 			a.adopt(d.aside.plan)
@@ -143,6 +142,7 @@ func (a *agent) setAside(act bootstrap.Action) {
 		if next.leaves {
 			d.intent.Do = bootstrap.IntentLeft
 		}
+		a.asideAt = a.w.time()
 		a.order, a.crashes, a.fault, a.proc, a.words = "", 0, bootstrap.FaultNone, bootstrap.ProcStopped, ""
 		a.turn++
 		a.makeMachine()
