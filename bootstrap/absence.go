@@ -132,7 +132,10 @@ const twinLately = 10 * time.Minute
 
 // doubled says that two boards show, or lately showed, a board's ID: which of them is
 // seen at an instant says nothing of the other.
-func (s State) doubled(board string) bool { return lasts(s.Twins[board], s.Now, 0) }
+func (s State) doubled(board string) bool {
+	at := s.Twins[board]
+	return !at.IsZero() && s.Now.Sub(at) < twinLately
+}
 
 // IsTwin says, for this board's card, that another living board shows this one's ID or
 // lately did.
