@@ -57,7 +57,17 @@ func TestCard(t *testing.T) {
 		"without a leader":          {func(a *Agent) { a.state.Etcd.Quorum = bootstrap.QuorumLost }, func(c discovery.Card) bool { return c.Role == "voter" && !c.Healthy }},
 		"a pace that it keeps":      {steers(200), func(c discovery.Card) bool { return c.Pace == 200 }},
 		"one that is not on disk":   {steers(0), func(c discovery.Card) bool { return c.Pace == 0 }},
-		"no seat given":             {func(a *Agent) { a.seat = bootstrap.Seat{} }, func(c discovery.Card) bool { return c.Seat == discovery.Seat{} }},
+		"a voter that is missed": {func(a *Agent) {
+			steers(200)(a)
+			a.state.Cluster.Members = append(a.state.Cluster.Members, bootstrap.Member{ID: "m2"})
+			a.state.Unseen = map[string]time.Time{"m2": a.state.Now.Add(-3 * time.Minute)}
+		}, func(c discovery.Card) bool { return c.Missed == discovery.Missed{Member: "m2", Minutes: 3} }},
+		"nobody is missed": {steers(200), func(c discovery.Card) bool { return c.Missed == discovery.Missed{} && !c.Twin }},
+		"a twin": {func(a *Agent) {
+			a.state.Self.ID, a.state.Now = a.board.ID, time.Now()
+			a.state.Twins = map[string]time.Time{a.board.ID: a.state.Now.Add(-time.Minute)}
+		}, func(c discovery.Card) bool { return c.Twin }},
+		"no seat given": {func(a *Agent) { a.seat = bootstrap.Seat{} }, func(c discovery.Card) bool { return c.Seat == discovery.Seat{} }},
 	} {
 		if got := carded(c.edit); !c.want(got) {
 			t.Errorf("%s: %+v", name, got)

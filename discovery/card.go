@@ -62,6 +62,7 @@ type Mark struct {
 type Missed struct {
 	Member  string `json:"m"` // hex
 	Minutes int    `json:"n,omitempty"`
+	Silent  bool   `json:"s,omitempty"` // its board is on, and its etcd is not heard of
 }
 
 // wireCard is the JSON form. Its keys are short because 512 bytes is all there is.
@@ -181,6 +182,7 @@ type Peer struct {
 	Port    int // gossip port
 	Alive   bool
 	Since   time.Time // of the last change of Alive, by our own clock
+	Doubled bool      // two living boards show this ID, in different lives
 }
 
 // Message is what another board sent to us.

@@ -13,7 +13,7 @@ func fullCard() Card {
 		Plan:    strings.Repeat("f", 32),
 		PeerURL: "https://[2001:db8:1234:5678:9abc:def0:1234:5678]:2380", ClientURL: "https://[2001:db8:1234:5678:9abc:def0:1234:5678]:2379",
 		Healthy: true, Seat: Seat{Member: boardID(5), Life: boardID(6)}, Keys: 2, Never: true, Boards: 13, Voters: 7, Version: "1.12.3-rc.1+0123456789ab",
-		Renews: true, Sync: 9999, Trip: 1000, Pace: 5000,
+		Renews: true, Sync: 9999, Trip: 1000, Pace: 5000, Missed: Missed{boardID(7), 999, true}, Twin: true, Replace: 36000, Beat: 200,
 	}
 }
 
