@@ -18,7 +18,7 @@ STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 RACE     := $(shell command -v cc >/dev/null 2>&1 && echo -race)
 
 .PHONY: build demo test lint unit explore fuzz sim sim-short boards boards-short containers arm64 arm64-demo \
-	deb deb-test lintian repo chaos bench-found bench-life bench-idle size clean
+	deb deb-test lintian repo chaos bench-found bench-life bench-idle bench-busy size clean
 
 build: ## the agent for this machine: bin/agent
 	$(BUILD) -o bin/agent ./cmd/agent
@@ -93,6 +93,9 @@ bench-life: ## moves, deaths and growth, next to the same done by hand with etcd
 
 bench-idle: ## an idle fleet, next to three plain etcd: lines logged, bytes written, processor time; MUSTER_MINUTES=60 for longer (root)
 	$(GO) test -count=1 -timeout 3h -run '^$$' -bench Idle -benchtime 1x ./integration
+
+bench-busy: ## what is written to disks under a hundred puts a second, next to three plain etcd; MUSTER_MINUTES=60 for longer (root)
+	$(GO) test -count=1 -timeout 3h -run '^$$' -bench Busy -benchtime 1x ./integration
 
 size: ## stripped arm64 binary, memory of agent, etcd child and standby
 	$(GO) test -count=1 -timeout 30m -v -run '^TestSize$$' ./integration -size

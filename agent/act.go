@@ -16,6 +16,7 @@ import (
 // again.
 func (a *Agent) act(ctx context.Context, act bootstrap.Action) {
 	err := a.remember()
+	a.operator.refusal.decided(act)
 	if act.Do == bootstrap.Renew {
 		a.over = true
 		return
@@ -34,6 +35,7 @@ func (a *Agent) act(ctx context.Context, act bootstrap.Action) {
 	if f.gossip != nil {
 		f.gossip.SetCard(a.card())
 		f.agree.tell(f.gossip, a.state.Now, f.gossip.Peers())
+		a.askRecall()
 	}
 	f.aim(a)
 	err = errors.Join(err, f.keepCertified(a))
@@ -163,11 +165,14 @@ func (a *Agent) childNews(n childReport) {
 		a.listed(n.event.Members)
 		a.fleet.askNow()
 		return
+	case n.event.Kind == etcd.EventMark:
+		a.disk.Log = n.event.Mark
+		return
 	case !started:
 		return
 	}
 	a.disk = bootstrap.Disk{State: bootstrap.DiskMember, Cluster: n.event.ClusterID, Member: n.event.MemberID,
-		PeerURL: a.runner.config.PeerURL, Hardware: a.disk.Hardware, Owner: a.store.ownerMatch(a.board)}
+		PeerURL: a.runner.config.PeerURL, Hardware: a.disk.Hardware, Owner: a.store.ownerMatch(a.board), Log: a.disk.Log}
 	a.listed(n.event.Members)
 	if err := a.remember(); err != nil {
 		a.log.Error().Err(err).Msg("that a member was started is not on disk yet; it is tried again")

@@ -70,6 +70,13 @@ type Agent struct {
 	learnedAt time.Time // when it last heard who started a member
 	ownersAt  time.Time // when owners.json was last written, or that failed
 	unwritten bool      // owners knows more than owners.json
+	// seen are the members that this agent has seen run on other boards; recalled is
+	// what those said of this board's own, and asked when they were asked.
+	seen     []string
+	recalled []bootstrap.Recall
+	asked    map[string]time.Time
+	// watched is the life that this agent has drawn, or whose member it has run.
+	watched string
 	// inspected is when the data directory was last read.
 	inspected time.Time
 
@@ -137,7 +144,7 @@ func Run(ctx context.Context, c Config) error {
 }
 
 func newAgent(c Config, s *store) (*Agent, error) {
-	a := &Agent{config: c, log: c.Log, store: s, host: c.Name, decided: make(chan struct{}), operator: newOperator(), cleaner: newOperator(), orders: make(chan order)}
+	a := &Agent{config: c, log: c.Log, store: s, host: c.Name, decided: make(chan struct{}), operator: newOperator(), cleaner: newOperator(), orders: make(chan order), asked: map[string]time.Time{}}
 	if a.host == "" {
 		host, err := os.Hostname()
 		if err != nil {
@@ -150,8 +157,12 @@ func newAgent(c Config, s *store) (*Agent, error) {
 	if a.hardware.BoardID() == "" {
 		return nil, ErrNoIdentity
 	}
-	if a.board, err = s.board(a.hardware); err != nil {
+	var drawn bool
+	if a.board, drawn, err = s.board(a.hardware); err != nil {
 		return nil, fmt.Errorf("identity of this board: %w", err)
+	}
+	if drawn {
+		a.watched = a.board.Life
 	}
 	a.board.Seq++
 	if c.Profile != "" && !c.Anew && a.board.Intent.Do == bootstrap.IntentLeft {

@@ -99,7 +99,7 @@ func (g *agreement) reborn(f founding.Founder) error {
 
 func (g *agreement) status() bootstrap.Founding {
 	s := g.machine.Status()
-	f := bootstrap.Founding{Rival: g.rival, Proposing: !s.Ballot.IsZero(), Promises: s.Promises, Accepts: s.Accepts}
+	f := bootstrap.Founding{Rival: g.rival, Proposing: !s.Ballot.IsZero(), Promises: s.Promises, Accepts: s.Accepts, Forgot: s.Forgot}
 	if !s.Promised.IsZero() {
 		f.Promised, f.Own = s.Promised.String(), s.Promised.Board == g.config.Self.Board
 	}
@@ -208,9 +208,14 @@ func (g *agreement) send(gossip channel, m founding.Message) {
 		g.log.Error().Err(err).Msg("encode a founding message")
 		return
 	}
+	g.post(gossip, m.To, b, string(m.Type))
+}
+
+// post sends a message beside the loop; what is lost is sent again by who needs it.
+func (g *agreement) post(gossip channel, to string, payload []byte, what string) {
 	g.sends.Go(func() {
-		if err := gossip.Send(m.To, b); err != nil {
-			g.log.Debug().Err(err).Str("to", m.To).Str("type", string(m.Type)).Msg("a founding message was lost")
+		if err := gossip.Send(to, payload); err != nil {
+			g.log.Debug().Err(err).Str("to", to).Str("type", what).Msg("a message to another board was lost")
 		}
 	})
 }

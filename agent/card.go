@@ -25,12 +25,16 @@ func (a *Agent) card() discovery.Card {
 	c.Twin = bootstrap.IsTwin(s)
 	c.Cluster, c.Data = a.disk.Cluster, a.disk.State == bootstrap.DiskMember || a.disk.State == bootstrap.DiskDamaged
 	c.Healthy, c.Keys, c.Alarms = a.healthy(), int(s.Cluster.Keys), int(s.Etcd.Alarms)
+	// Never of a log that only lies here: what of it was not committed may yet be
+	// overwritten, and others would take that for a loss.
+	c.Log = discovery.Mark(a.runner.mark)
 	c.Trip, c.Missed = s.Pacing.Own.Trip, discovery.Missed(bootstrap.Longest(s))
 	if next := bootstrap.Unkept(s); next == 0 || next == a.board.Pace {
 		// Others follow it, so it must not be forgotten by a restart.
 		c.Pace = int(bootstrap.Steers(s))
 	}
-	c.Seat = discovery.Seat{Member: a.seat.Member, Life: a.seat.Life}
+	offer := bootstrap.Offer(s)
+	c.Seat = discovery.Seat{Member: offer.Member, Life: offer.Life}
 	if a.disk.Owner == bootstrap.MatchSame && a.disk.State == bootstrap.DiskMember {
 		c.Member = a.disk.Member
 	}

@@ -4,6 +4,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/rs/zerolog"
+
 	"muster/bootstrap"
 	"muster/discovery"
 )
@@ -12,7 +14,7 @@ func TestCard(t *testing.T) {
 	profile := loadProfile(t, loopbackProfile(t, 3, 3, loopback(t, 1)[0]))
 	carded := func(edit func(*Agent)) discovery.Card {
 		a := &Agent{host: "h", board: boardRecord{ID: boardID("one"), Life: "a1", Seq: 3}, hardware: discovery.Labelled("one"),
-			fleet: &fleet{profile: profile}, seat: bootstrap.Seat{Member: "m9", Board: "b", Life: "b1"},
+			fleet: &fleet{profile: profile}, runner: newRunner(nil, zerolog.Nop()), seat: bootstrap.Seat{Member: "m9", Board: "b", Life: "b1"},
 			disk: bootstrap.Disk{State: bootstrap.DiskMember, Cluster: "c", Member: "m1", Hardware: bootstrap.MatchSame, Owner: bootstrap.MatchSame}}
 		a.state.Row, a.state.Cluster.Keys = bootstrap.Restart, bootstrap.KeysSome
 		a.state.Etcd = bootstrap.Etcd{Proc: bootstrap.ProcRunning, Quorum: bootstrap.QuorumHeld}
@@ -67,7 +69,9 @@ func TestCard(t *testing.T) {
 			a.state.Self.ID, a.state.Now = a.board.ID, time.Now()
 			a.state.Twins = map[string]time.Time{a.board.ID: a.state.Now.Add(-time.Minute)}
 		}, func(c discovery.Card) bool { return c.Twin }},
-		"no seat given": {func(a *Agent) { a.seat = bootstrap.Seat{} }, func(c discovery.Card) bool { return c.Seat == discovery.Seat{} }},
+		"how far its log is":        {func(a *Agent) { a.runner.mark = bootstrap.Mark{Term: 3, Index: 70} }, func(c discovery.Card) bool { return c.Log == discovery.Mark{Term: 3, Index: 70} }},
+		"a log that only lies here": {func(a *Agent) { a.disk.Log = bootstrap.Mark{Term: 3, Index: 70} }, func(c discovery.Card) bool { return c.Log == discovery.Mark{} }},
+		"no seat given":             {func(a *Agent) { a.seat = bootstrap.Seat{} }, func(c discovery.Card) bool { return c.Seat == discovery.Seat{} }},
 	} {
 		if got := carded(c.edit); !c.want(got) {
 			t.Errorf("%s: %+v", name, got)

@@ -110,7 +110,7 @@ func (a *Agent) newLifeWithoutRecord() error {
 	}
 	a.log.Warn().Str("life_before", a.board.Life).Str("life", next.Life).
 		Msg("founding.json is gone; this board counts as one with a new disk")
-	a.board = next
+	a.board, a.watched = next, next.Life
 	return nil
 }
 

@@ -90,6 +90,7 @@ func (a *Agent) intendGiveUp(act bootstrap.Action) error {
 	}
 	next := a.board
 	next.Intent, next.Aside = bootstrap.Intent{Do: bootstrap.IntentSetAside}, &in
+	a.watched = in.Life
 	return a.keepRecord(next)
 }
 

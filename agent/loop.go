@@ -78,7 +78,7 @@ func (a *Agent) sleep(ctx context.Context, down <-chan struct{}, d time.Duration
 	case o := <-a.orders:
 		a.take(o)
 	case m := <-a.fleet.messageEvents():
-		a.fleet.agree.receive(a.fleet.gossip, m)
+		a.received(m)
 	}
 	return false
 }
@@ -128,6 +128,10 @@ func (a *Agent) warnings() []string {
 	var all []string
 	if a.profile.boot != "" && a.profile.boot != a.profile.problem {
 		all = append(all, a.profile.boot)
+	}
+	all = append(all, bootstrap.AlarmWarnings(a.state)...)
+	if w := bootstrap.OlderWarning(a.state); w != "" {
+		all = append(all, w)
 	}
 	if w := a.speed.warning(); w != "" {
 		all = append(all, w)

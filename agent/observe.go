@@ -29,9 +29,10 @@ func (a *Agent) observe(now time.Time) bootstrap.Observation {
 		a.readHardware()
 		a.disk.Hardware = match(a.hardware.Matches(a.board.Fingerprints))
 	}
-	o.Failed = a.failure
+	o.Failed, o.Refused = a.failure, a.operator.refusal.told(now)
 	o.Disk = a.disk
 	o.Disk.Born, o.Disk.Intent, o.Disk.Readdressed = a.board.Born, a.board.Intent, a.board.Readdressed
+	o.Disk.Watched, o.Recalled = a.watched == a.board.Life, a.recalled
 	o.Seat, o.Order = a.seat, a.present(now)
 	o.Renewal, o.Turn = a.renewal, a.turn
 	f := a.fleet
@@ -69,6 +70,7 @@ func (a *Agent) observe(now time.Time) bootstrap.Observation {
 		}
 		o.Etcd.Leader = r.local.Leader == r.local.MemberID
 		o.Etcd.Learner = r.local.Learner
+		o.Etcd.Alarms = r.local.Alarms
 	}
 	return o
 }
@@ -105,6 +107,11 @@ func (a *Agent) learn(o *bootstrap.Observation) {
 		}
 	}
 	o.Owners = a.owners
+	for _, m := range bootstrap.Running(o.Peers) {
+		if !slices.Contains(a.seen, m) {
+			a.seen = append(a.seen, m)
+		}
+	}
 }
 
 // shadow is an address at which another living board shows this board's ID. This
@@ -149,6 +156,7 @@ func (a *Agent) inspect() {
 		return
 	}
 	a.disk.Why, a.disk.Cluster, a.disk.Member, a.disk.Unlogged = d.Why, d.ClusterID, d.MemberID, d.Unlogged
+	a.disk.Log = d.Log
 	switch d.State {
 	case etcd.DataUnknown:
 		a.disk.State = bootstrap.DiskUnknown

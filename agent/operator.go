@@ -29,6 +29,7 @@ type operator struct {
 	last     bootstrap.Action // that worked
 	lastAt   time.Time
 	failedAt time.Time
+	refusal  refusal
 	results  chan outcome
 	cancel   context.CancelFunc // of what is under way
 	workers  sync.WaitGroup
@@ -44,11 +45,10 @@ const settles = time.Second
 
 // justDid says that it is too early for this.
 func (o *operator) justDid(act bootstrap.Action, now time.Time) bool {
-	l := o.last
 	if now.Sub(o.failedAt) < again {
 		return true
 	}
-	return now.Sub(o.lastAt) < settles && act.Do == l.Do && act.Target == l.Target && act.PeerURL == l.PeerURL && act.Life == l.Life
+	return now.Sub(o.lastAt) < settles && sameChange(act, o.last)
 }
 
 // outcome is what came of one operation.
@@ -213,6 +213,7 @@ func (a *Agent) operated(out outcome) {
 	if out.err != nil {
 		a.operator.failedAt = time.Now()
 	}
+	a.operator.refusal.note(out, time.Now())
 	a.turned(out)
 	if notYet(out.err) {
 		// The same decision follows for as long as it is right.

@@ -52,6 +52,7 @@ type runner struct {
 	readyAt time.Time
 	ending  bool            // it was ordered to end
 	seen    []etcd.Progress // what a leader's raft knows of the members
+	mark    bootstrap.Mark  // how far the present child told that it has applied its log
 	crashes int
 	last    etcd.Exit // the last end without an order, while nothing ran well since
 	endedAt time.Time
@@ -71,7 +72,8 @@ func newRunner(argv []string, log zerolog.Logger) *runner {
 func (r *runner) start(ctx context.Context, c etcd.Config, barrier string) {
 	r.cancel()
 	ctx, r.cancel = context.WithCancel(ctx)
-	r.proc, r.config, r.ready, r.ending, r.seen = bootstrap.ProcStarting, c, false, false, nil
+	r.proc, r.config, r.ready, r.ending = bootstrap.ProcStarting, c, false, false
+	r.seen, r.mark = nil, bootstrap.Mark{}
 	r.workers.Go(func() {
 		if barrier != "" {
 			waitFor(ctx, barrier, etcd.TLSFiles{CA: c.CA, Cert: c.Cert, Key: c.Key})
@@ -125,7 +127,8 @@ func (r *runner) note(now time.Time, n childReport) (started, ended bool) {
 			r.endChild(true)
 		}
 	case r.ending && (n.err != nil || n.exit != nil):
-		r.child, r.proc, r.ready, r.ending, r.seen, r.endedAt = nil, bootstrap.ProcStopped, false, false, nil, now
+		r.child, r.proc, r.ready, r.ending, r.endedAt = nil, bootstrap.ProcStopped, false, false, now
+		r.seen, r.mark = nil, bootstrap.Mark{}
 		return false, true
 	case n.err != nil:
 		r.crashed(now, etcd.Exit{Kind: etcd.ExitStartError, Code: -1, LastWords: n.err.Error()})
@@ -145,6 +148,8 @@ func (r *runner) note(now time.Time, n childReport) (started, ended bool) {
 		r.log.Info().Str("member_id", n.event.MemberID).Str("cluster_id", n.event.ClusterID).Msg("etcd is ready")
 	case n.event.Kind == etcd.EventProgress:
 		r.seen = n.event.Progress
+	case n.event.Kind == etcd.EventMark:
+		r.mark = n.event.Mark
 	}
 	return false, false
 }
@@ -153,7 +158,7 @@ func (r *runner) note(now time.Time, n childReport) (started, ended bool) {
 // child that served for long begins a new count: one that dies each time it is
 // ready must not be an election a second.
 func (r *runner) crashed(now time.Time, e etcd.Exit) {
-	r.seen, r.endedAt = nil, now
+	r.seen, r.mark, r.endedAt = nil, bootstrap.Mark{}, now
 	if e.Cause() == etcd.CauseRemoved {
 		// No crash: the server ended in order. It is not started again before the
 		// quorum was asked.
@@ -167,7 +172,7 @@ func (r *runner) crashed(now time.Time, e etcd.Exit) {
 	r.crashes++
 	wait := backoffMost
 	// What these tell does not pass by itself.
-	lasting := e.Cause() == etcd.CauseDiverged || e.Cause() == etcd.CauseForeign
+	lasting := e.Cause() == etcd.CauseDiverged || e.Cause() == etcd.CauseConflict || e.Cause() == etcd.CauseForeign
 	if r.crashes < 7 && !lasting {
 		wait = min(backoffFirst<<(r.crashes-1), backoffMost)
 	}
@@ -220,6 +225,8 @@ func faultOf(c etcd.Cause) bootstrap.Fault {
 		return bootstrap.FaultDamaged
 	case etcd.CauseDiverged:
 		return bootstrap.FaultDiverged
+	case etcd.CauseConflict:
+		return bootstrap.FaultConflict
 	case etcd.CauseDiskFull:
 		return bootstrap.FaultFull
 	case etcd.CauseDiskReadOnly:

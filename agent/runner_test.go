@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"context"
 	"net"
 	"net/netip"
 	"os"
@@ -181,12 +182,13 @@ func TestRemovedMemberIsNoCrash(t *testing.T) {
 
 func TestFaultStaysUntilItIsReady(t *testing.T) {
 	for words, want := range map[string]bootstrap.Fault{
-		"write: no space left on device":     bootstrap.FaultFull,
-		"open: read-only file system":        bootstrap.FaultReadOnly,
-		"walpb: crc mismatch":                bootstrap.FaultDamaged,
-		"listen tcp: address already in use": bootstrap.FaultPort,
-		"read: input/output error":           bootstrap.FaultIO,
-		"something else":                     bootstrap.FaultNone,
+		"write: no space left on device":                         bootstrap.FaultFull,
+		"open: read-only file system":                            bootstrap.FaultReadOnly,
+		"walpb: crc mismatch":                                    bootstrap.FaultDamaged,
+		"listen tcp: address already in use":                     bootstrap.FaultPort,
+		"read: input/output error":                               bootstrap.FaultIO,
+		"entry 17 conflict with committed entry [committed(20)]": bootstrap.FaultConflict,
+		"something else":                                         bootstrap.FaultNone,
 	} {
 		now := time.Now()
 		r := newRunner(nil, zerolog.Nop())
@@ -212,6 +214,46 @@ func TestFaultStaysUntilItIsReady(t *testing.T) {
 	r.note(time.Now(), childReport{exit: &etcd.Exit{Kind: etcd.ExitDiverged}})
 	if got := r.facts(time.Now()).Fault; got != bootstrap.FaultDiverged {
 		t.Errorf("%v, want diverged", got)
+	}
+}
+
+// TestLastingFaultsAreTriedSeldom: they do not pass by themselves.
+func TestLastingFaultsAreTriedSeldom(t *testing.T) {
+	for words, lasting := range map[string]bool{"entry 17 conflict with committed entry [committed(20)]": true, "something else": false} {
+		now := time.Now()
+		r := newRunner(nil, zerolog.Nop())
+		r.note(now, childReport{exit: &etcd.Exit{Kind: etcd.ExitPanic, LastWords: words}})
+		if got := r.retryAt.Sub(now) >= backoffMost; got != lasting {
+			t.Errorf("%s: again after %v", words, r.retryAt.Sub(now))
+		}
+	}
+}
+
+// TestMarkIsThePresentChilds: how far a log was that may since be shorter is told to
+// nobody.
+func TestMarkIsThePresentChilds(t *testing.T) {
+	now, mark := time.Now(), bootstrap.Mark{Term: 3, Index: 70}
+	tell := childReport{event: etcd.Event{Kind: etcd.EventMark, Mark: mark}}
+	for name, end := range map[string]func(*runner){
+		"it crashed":       func(r *runner) { r.note(now, childReport{exit: &etcd.Exit{Kind: etcd.ExitFatal}}) },
+		"it was ended":     func(r *runner) { r.ending = true; r.note(now, childReport{exit: &etcd.Exit{Kind: etcd.ExitOrdered}}) },
+		"it was removed":   func(r *runner) { r.note(now, childReport{exit: &etcd.Exit{Kind: etcd.ExitStopped}}) },
+		"it never started": func(r *runner) { r.note(now, childReport{err: net.ErrClosed}) },
+		"the next starts": func(r *runner) {
+			ctx, cancel := context.WithCancel(context.Background())
+			cancel()
+			r.start(ctx, etcd.Config{}, "")
+			r.workers.Wait()
+		},
+	} {
+		r := newRunner(nil, zerolog.Nop())
+		r.note(now, tell)
+		if r.mark != mark {
+			t.Errorf("%s: told %v, and it knows %v", name, mark, r.mark)
+		}
+		if end(r); r.mark != (bootstrap.Mark{}) {
+			t.Errorf("%s: still %v", name, r.mark)
+		}
 	}
 }
 

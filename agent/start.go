@@ -27,6 +27,7 @@ func (a *Agent) start(ctx context.Context, act bootstrap.Action) error {
 		return a.startInSeat(ctx, act, c)
 	case act.Plan == nil:
 		a.log.Info().Str("state", string(act.Why)).Str("member_id", c.WantMember).Str("peer_url", c.PeerURL).Msg("etcd is started from its data")
+		a.watched = a.board.Life
 		a.runner.start(ctx, c, "")
 		return nil
 	}
@@ -46,6 +47,7 @@ func (a *Agent) start(ctx context.Context, act bootstrap.Action) error {
 	if first := act.Plan.First(); first.Board != a.board.ID {
 		barrier = first.PeerURL
 	}
+	a.watched = a.board.Life
 	a.runner.start(ctx, c, barrier)
 	return nil
 }
@@ -69,7 +71,7 @@ func (a *Agent) startInSeat(ctx context.Context, act bootstrap.Action, c etcd.Co
 	}
 	a.log.Info().Str("state", string(act.Why)).Str("member_id", c.WantMember).Str("cluster_id", c.WantCluster).
 		Str("initial_cluster", c.InitialCluster).Msg("joining as a learner")
-	a.disk.Members = act.Members
+	a.disk.Members, a.watched = act.Members, a.board.Life
 	a.runner.start(ctx, c, "")
 	return nil
 }

@@ -108,18 +108,18 @@ func (s *store) path(name ...string) string {
 	return filepath.Join(append([]string{s.dir}, name...)...)
 }
 
-// board reads board.json, or begins a new board on this hardware.
-func (s *store) board(hw discovery.Hardware) (boardRecord, error) {
-	var b boardRecord
-	err := s.read("board.json", &b)
+// board reads board.json, or begins a new board on this hardware: then its life is drawn
+// here and now.
+func (s *store) board(hw discovery.Hardware) (b boardRecord, drawn bool, err error) {
+	err = s.read("board.json", &b)
 	if errors.Is(err, fs.ErrNotExist) {
 		b = boardRecord{ID: hw.BoardID(), Fingerprints: hw.Fingerprints, Life: newLife()}
-		return b, s.write("board.json", b)
+		return b, true, s.write("board.json", b)
 	}
 	if err == nil && (b.ID == "" || b.Life == "") {
 		err = errors.New("board.json: no ID or no life in it")
 	}
-	return b.on(hw), err
+	return b.on(hw), false, err
 }
 
 // on is the record of a board that turns out to be on this hardware. On its own it

@@ -41,15 +41,18 @@ func TestSecondAgentIsRefused(t *testing.T) {
 
 func TestBoardIsBornOnce(t *testing.T) {
 	s, hw := newStore(t), discovery.Labelled("one")
-	first, err := s.board(hw)
+	first, drawn, err := s.board(hw)
 	if err != nil || first.ID != hw.BoardID() || len(first.Life) != 16 {
 		t.Fatalf("got %+v, %v", first, err)
 	}
 	// The identity on disk stays, whatever hardware it is read on: whether it
 	// matches is a fact for the decision.
-	second, err := s.board(discovery.Labelled("two"))
+	second, again, err := s.board(discovery.Labelled("two"))
 	if err != nil || second.ID != first.ID || second.Life != first.Life {
 		t.Errorf("got %+v, %v; want %+v", second, err, first)
+	}
+	if !drawn || again {
+		t.Errorf("a life drawn now: %v, one that was read: %v", drawn, again)
 	}
 }
 
@@ -60,7 +63,7 @@ func TestDamagedBoardIsAnError(t *testing.T) {
 			if err := os.WriteFile(s.path("board.json"), []byte(content), 0o600); err != nil {
 				t.Fatal(err)
 			}
-			if b, err := s.board(discovery.Labelled("one")); err == nil {
+			if b, _, err := s.board(discovery.Labelled("one")); err == nil {
 				t.Errorf("a new identity was made over a damaged one: %+v", b)
 			}
 		})
@@ -226,10 +229,10 @@ func TestBoardLearnsFingerprintsOfItsOwnHardware(t *testing.T) {
 	s := newStore(t)
 	id := discovery.Fingerprint{Kind: discovery.KindMachineID, Value: "1"}
 	card := discovery.Fingerprint{Kind: discovery.KindMAC, Value: "2"}
-	if _, err := s.board(discovery.Hardware{Fingerprints: []discovery.Fingerprint{id}}); err != nil {
+	if _, _, err := s.board(discovery.Hardware{Fingerprints: []discovery.Fingerprint{id}}); err != nil {
 		t.Fatal(err)
 	}
-	b, err := s.board(discovery.Hardware{Fingerprints: []discovery.Fingerprint{card, id}})
+	b, _, err := s.board(discovery.Hardware{Fingerprints: []discovery.Fingerprint{card, id}})
 	if err != nil || !slices.Contains(b.Fingerprints, card) {
 		t.Errorf("got %v, %v; want the network card too", b.Fingerprints, err)
 	}
@@ -237,7 +240,7 @@ func TestBoardLearnsFingerprintsOfItsOwnHardware(t *testing.T) {
 		t.Fatal(err)
 	}
 	other := discovery.Fingerprint{Kind: discovery.KindMAC, Value: "3"}
-	b, err = s.board(discovery.Hardware{Fingerprints: []discovery.Fingerprint{other, id}})
+	b, _, err = s.board(discovery.Hardware{Fingerprints: []discovery.Fingerprint{other, id}})
 	if err != nil || slices.Contains(b.Fingerprints, other) {
 		t.Errorf("a clone taught its own fingerprint to the identity it was copied from: %v, %v", b.Fingerprints, err)
 	}

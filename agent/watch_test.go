@@ -4,6 +4,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/rs/zerolog"
+
+	"muster/bootstrap"
 	"muster/bootstrap/etcd"
 )
 
@@ -49,4 +52,40 @@ func TestListIsAskedForAtOnce(t *testing.T) {
 	}
 	a.fleet = nil
 	a.childNews(childReport{event: etcd.Event{Kind: etcd.EventMembers}})
+}
+
+// TestLogIsTheChildsWord: while a child runs, what it told last stands, and until it
+// tells anything the look before its start.
+func TestLogIsTheChildsWord(t *testing.T) {
+	looked, told := bootstrap.Mark{Term: 2, Index: 90}, bootstrap.Mark{Term: 3, Index: 91}
+	a := &Agent{store: newStore(t), runner: newRunner(nil, zerolog.Nop()), board: boardRecord{ID: "a", Life: "a1"}}
+	a.disk.Log = looked
+	a.childNews(childReport{event: etcd.Event{Kind: etcd.EventStarted, MemberID: "m1", ClusterID: "c"}})
+	if a.disk.Log != looked {
+		t.Errorf("after the start: %v, want %v", a.disk.Log, looked)
+	}
+	a.childNews(childReport{event: etcd.Event{Kind: etcd.EventMark, Mark: told}})
+	if a.disk.Log != told {
+		t.Errorf("after it was told: %v, want %v", a.disk.Log, told)
+	}
+}
+
+// TestAlarmsWakeTheLoop: they are on the card, and an owner waits for a word of them.
+func TestAlarmsWakeTheLoop(t *testing.T) {
+	w := newWatch()
+	news := func(r reading) bool {
+		w.publish(r)
+		select {
+		case <-w.changed:
+			return true
+		default:
+			return false
+		}
+	}
+	well := reading{localAt: time.Now(), local: etcd.Status{MemberID: "m1", Leader: "m1"}}
+	alarmed := well
+	alarmed.local.Alarms = bootstrap.AlarmSpace
+	if !news(well) || news(well) || !news(alarmed) || news(alarmed) || !news(well) {
+		t.Error("an alarm that is raised or ends is news, and nothing else is")
+	}
 }

@@ -34,6 +34,9 @@ func restart(s State) Action {
 	if s.Shadow != "" {
 		return besideShadow(s, why)
 	}
+	if a, ok := older(s, why); ok {
+		return a
+	}
 	if urls := misplaced(s); len(urls) > 0 {
 		why = Moved
 		if !inPlace(s) {

@@ -42,6 +42,9 @@ func Decide(s State) Action {
 			a.Hint += "; look at the disk: is it full, or mounted read-only?"
 		}
 	}
+	if s.Refused != "" && !a.onDisk() {
+		a.Say += "; etcd refuses it: " + s.Refused
+	}
 	return a
 }
 
@@ -85,6 +88,12 @@ func decide(s State) Action {
 		// Stands above Resume: an intent that was not cleared must not bring a
 		// member back with an empty log.
 		return lost(s)
+	}
+	if a, ok := forgotten(s); ok {
+		// Stands above Resume as well: what was begun was ended long ago.
+		return a
+	}
+	switch {
 	case s.Disk.Intent.Do != "" && s.Disk.Intent.Do != IntentLeave:
 		return resume(s)
 	case s.Disk.State == DiskMember:
@@ -144,6 +153,9 @@ func start(s State, why Row, say string) Action {
 	case s.Etcd.Proc == ProcStopped && s.Shadow != "":
 		return besideShadow(s, why)
 	case s.Etcd.Proc == ProcStopped:
+		if a, ask := askFounders(s, why); ask {
+			return a
+		}
 		return Action{Do: Start, Why: why, Say: say, Plan: s.Plan}
 	case s.StartedAs == FoundAgreed:
 		// The intent of this very start is on disk by now; nothing is resumed.

@@ -55,7 +55,7 @@ func empty() State {
 		Now:  t0,
 		Want: Want{Cluster: "lab", Boards: 4, Voters: 3, ReplaceAfter: 10 * time.Minute},
 		Self: Self{ID: "a", Life: "a1", Name: "a", Address: "10.0.0.1", PeerURL: "https://10.0.0.1:2380", Patience: 3 * time.Second},
-		Disk: Disk{State: DiskEmpty, Hardware: MatchSame},
+		Disk: Disk{State: DiskEmpty, Hardware: MatchSame, Watched: true},
 		Etcd: Etcd{Proc: ProcStopped},
 	}, Settled: t0.Add(-time.Minute)}
 }
@@ -64,7 +64,7 @@ func empty() State {
 func voter() State {
 	s := empty()
 	s.Plan = plan()
-	s.Disk = Disk{State: DiskMember, Cluster: planID(), Member: memberID("a"), PeerURL: s.Self.PeerURL, Hardware: MatchSame, Owner: MatchSame, Born: true}
+	s.Disk = Disk{State: DiskMember, Cluster: planID(), Member: memberID("a"), PeerURL: s.Self.PeerURL, Hardware: MatchSame, Owner: MatchSame, Born: true, Watched: true}
 	s.Etcd = Etcd{Proc: ProcRunning, Quorum: QuorumHeld, Leader: true, PeerURL: s.Self.PeerURL, Progress: active("a", "b", "c")}
 	s.Peers = []Peer{with(peer("b", 2), holding(planID())), with(peer("c", 3), holding(planID())), with(peer("d", 4), func(p *Peer) { p.Role = "standby" })}
 	s.Cluster = list("a", "b", "c")
@@ -118,7 +118,7 @@ type row struct {
 
 // TestDecide has a case for each row of the design table, under its name.
 func TestDecide(t *testing.T) {
-	rows := slices.Concat(foundingRows(), lifeRows(), seatRows(), renewRows())
+	rows := slices.Concat(foundingRows(), lifeRows(), seatRows(), renewRows(), olderRows())
 	seen := map[Row]bool{}
 	for _, r := range rows {
 		want := Row(strings.Fields(r.name)[0])

@@ -14,8 +14,11 @@ type State struct {
 	Here       time.Time // since when it has its present address
 	Settled    time.Time // since when the set of living peers has not changed
 	Leaderless time.Time // since when its running etcd knows no leader; zero: it does
+	Unanswered time.Time // since when its running etcd, which was ready, answers nothing; zero: it does
+	Wedged     int       // how often it was killed for that, since it last answered
 	Shadowed   time.Time // since when Shadow is the same living address; zero: none
 	Rivaled    time.Time // since when a board at work in another cluster is seen; zero: none
+	Doubted    time.Time // since when the others are asked what they remember of this board; zero: they are not
 
 	Stray Stray
 
@@ -84,10 +87,16 @@ func Fold(prev State, facts Observation) State {
 	}
 	next.Bound = since(next.Bound, facts.Now, facts.Founding.Promised != "" && !facts.Founding.Own)
 	next.Leaderless = since(prev.Leaderless, facts.Now, facts.Etcd.Proc == ProcRunning && facts.Etcd.Quorum == QuorumLost)
+	// One that is not ready yet says that it has no leader.
+	next.Unanswered = since(prev.Unanswered, facts.Now, facts.Etcd.Proc == ProcRunning && facts.Etcd.Quorum == QuorumUnknown)
+	if facts.Etcd.Quorum == QuorumHeld {
+		next.Wedged = 0
+	}
 	if facts.Shadow != prev.Shadow {
 		next.Shadowed = time.Time{}
 	}
 	next.Shadowed = since(next.Shadowed, facts.Now, facts.Shadow != "")
+	next.Doubted = since(prev.Doubted, facts.Now, next.doubts())
 	next.Rivaled = since(prev.Rivaled, facts.Now, rival(next) != nil)
 	if facts.Etcd.Proc == ProcStopped {
 		next.StartedAs = ""
@@ -160,6 +169,10 @@ func (s State) Note(a Action) State {
 	case Transfer:
 		if a.Why == SeatReplace && !s.hands() {
 			s.Handed = s.Now
+		}
+	case Stop:
+		if wedged(s) {
+			s.Wedged, s.Unanswered = s.Wedged+1, s.Now
 		}
 	case Remove:
 		if a.Board != "" {

@@ -119,6 +119,15 @@ func lifeRows() []row {
 		{"damaged diverged", stopped, func(s *State) {
 			s.Etcd, s.Cluster = Etcd{Proc: ProcBackoff, Fault: FaultDiverged, LastWords: "hash differs"}, list("a", "b", "c")
 		}, Hold, "which of them is right is not known: hash differs"},
+		{"damaged by a conflict", stopped, func(s *State) {
+			s.Etcd, s.Cluster = Etcd{Proc: ProcBackoff, Fault: FaultConflict, LastWords: "conflict with committed entry"}, list("a", "b", "c")
+		}, Hold, "this side may be the right one: conflict with committed entry"},
+		{"restart etcd answers nothing", voter, func(s *State) {
+			s.Etcd.Quorum, s.Unanswered = QuorumUnknown, t0.Add(-2*time.Minute)
+		}, Stop, "etcd has not answered for 2m0s: it is killed and started again"},
+		{"restart etcd has not answered yet", voter, func(s *State) {
+			s.Etcd.Quorum, s.Unanswered = QuorumUnknown, t0.Add(-time.Minute)
+		}, Wait, "has not answered yet"},
 		{"restart after damage, nobody else works", stopped, func(s *State) {
 			s.Etcd, s.Cluster = Etcd{Proc: ProcBackoff, Fault: FaultDamaged, LastWords: "crc mismatch", Crashes: 3}, Cluster{}
 		}, Wait, "3 times: crc mismatch"},
@@ -195,9 +204,11 @@ func lifeRows() []row {
 			s.Plan, s.Disk.Intent, s.Disk.State = plan(), begun(), DiskUnborn
 		}, Start, "made again"},
 		{"resume clears a database cut off", empty, func(s *State) {
-			s.Plan, s.Disk = plan(), Disk{State: DiskDamaged, Unlogged: true, Hardware: MatchSame, Intent: begun()}
+			s.Plan, s.Disk = plan(), Disk{State: DiskDamaged, Unlogged: true, Hardware: MatchSame, Watched: true, Intent: begun()}
 		}, Start, "made again"},
-		{"damaged without our intent", empty, func(s *State) { s.Plan, s.Disk = plan(), Disk{State: DiskDamaged, Unlogged: true, Hardware: MatchSame} }, Hold, "damaged"},
+		{"damaged without our intent", empty, func(s *State) {
+			s.Plan, s.Disk = plan(), Disk{State: DiskDamaged, Unlogged: true, Hardware: MatchSame, Watched: true}
+		}, Hold, "damaged"},
 		{"damaged and begun, listed as started", empty, func(s *State) {
 			s.Plan, s.Disk.Intent, s.Cluster = plan(), begun(), list("a", "b", "c")
 		}, SetAside, "lists this board's member as started"},

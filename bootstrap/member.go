@@ -26,11 +26,9 @@ func member(s State) Action {
 	case s.Etcd.Fault == FaultDamaged && s.Etcd.Proc != ProcRunning && withoutMe(s):
 		return damaged(s, s.Etcd.LastWords)
 	case s.Etcd.Fault == FaultDiverged && s.Etcd.Proc == ProcBackoff:
-		// One rotten peer makes every good member that starts beside it say this.
-		a := byOrderOnly(s, Damaged, "the data here differs from a peer's at the same revision, and which of them is right is not known: "+s.Etcd.LastWords,
-			"compare all members with `agent etcdctl endpoint hashkv --cluster`; on the board whose hash stands alone: "+byOrder)
-		a.Again = max(s.Etcd.RetryAt.Sub(s.Now), time.Millisecond)
-		return a
+		return diverged(s)
+	case s.Etcd.Fault == FaultConflict && s.Etcd.Proc == ProcBackoff:
+		return conflicting(s)
 	case s.Order == OrderYield && s.Etcd.Proc != ProcRunning && rival(s) != nil:
 		return yield(s, "the owner gives this board's cluster up for the other one")
 	case s.Order == OrderYield && s.Etcd.Proc != ProcRunning:
@@ -63,6 +61,9 @@ func running(s State) Action {
 	}
 	stray := elsewhere(s)
 	switch {
+	case wedged(s):
+		return Action{Do: Stop, Why: Restart, Abrupt: true,
+			Say: fmt.Sprintf("etcd has not answered for %s: it is killed and started again", s.Now.Sub(s.Unanswered).Round(time.Second))}
 	case unlisted(s) && answered(s) && !parked(s):
 		// The others may have found each other again without this board.
 		return follow(s)

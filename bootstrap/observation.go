@@ -148,6 +148,7 @@ type Recall struct {
 	Board  string
 	Owners []Owner
 	Saw    []string // those that its present agent has seen run itself
+	Others int      // how many members it knows that other boards started
 }
 
 // Seat is a place as a learner that the steward gave to one board in one life.

@@ -30,6 +30,7 @@ const (
 	Clone          Row = "clone"
 	Twin           Row = "twin"
 	Damaged        Row = "damaged"
+	DiskOlder      Row = "disk/older"
 	DiskFull       Row = "disk/full"
 	DiskReadOnly   Row = "disk/read-only"
 	LostQuorum     Row = "lost-quorum"
@@ -43,5 +44,5 @@ const (
 func Rows() []Row {
 	return []Row{NoProfile, NoAddress, FoundAgreed, FoundAgreeing, FoundWaiting, FoundTooMany, FoundNever,
 		PlanKnowsMeNot, JoinStandby, JoinSeated, SeatAdd, SeatPromote, SeatStalled, SeatReplace, SeatSurplus, Restart, RestartAsked, Moved,
-		MovedAll, Removed, Reflashed, StaleData, Clone, Twin, Damaged, DiskFull, DiskReadOnly, LostQuorum, TwoClusters, Leave, Resume}
+		MovedAll, Removed, Reflashed, StaleData, Clone, Twin, Damaged, DiskOlder, DiskFull, DiskReadOnly, LostQuorum, TwoClusters, Leave, Resume}
 }

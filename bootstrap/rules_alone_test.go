@@ -97,5 +97,5 @@ func disks() sweep {
 }
 
 func lacking(state DiskState) Disk {
-	return Disk{State: state, Hardware: MatchSame, Owner: MatchSame}
+	return Disk{State: state, Hardware: MatchSame, Owner: MatchSame, Watched: true}
 }

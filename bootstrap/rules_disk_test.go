@@ -109,6 +109,8 @@ func (j *judge) useless() bool {
 	switch {
 	case nothing && d.Hardware == MatchOther, j.deserted():
 		return true
+	case j.forgot(), j.behind() != nil && j.fresh() && j.ofOthers():
+		return true
 	case !j.fresh():
 		return false
 	case d.Hardware == MatchOther || d.Owner == MatchOther && d.State != DiskEmpty || broken:

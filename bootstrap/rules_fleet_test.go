@@ -124,7 +124,10 @@ func rivals() sweep {
 		peers(nil, base.Peers, beside(low), beside(high), beside(func(p *Peer) { p.Keys = KeysUnknown }), beside(func(p *Peer) { p.Alive = false }),
 			beside(func(p *Peer) { p.Healthy = false }), []Peer{theirs},
 			[]Peer{b, c, theirs}, []Peer{b, base.Peers[1], theirs}, []Peer{b, theirs}),
-		vary(same, func(s *State) { s.Disk = Disk{State: DiskEmpty, Hardware: MatchSame}; s.Self.Life = "a2" }),
+		vary(same, func(s *State) {
+			s.Disk = Disk{State: DiskEmpty, Hardware: MatchSame, Watched: true}
+			s.Self.Life = "a2"
+		}),
 		lists(nil, base.Cluster, Cluster{}, list("b", "c"), nobody),
 		vary(keys(KeysNone, KeysUnknown, KeysSome)...),
 		vary(same, func(s *State) { s.Cluster.Fenced = true }),

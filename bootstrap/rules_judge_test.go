@@ -42,6 +42,7 @@ func (j *judge) judge(s State, a Action) []string {
 	case Renew, Rerun:
 		j.renew()
 	}
+	j.older()
 	return j.broken
 }
 

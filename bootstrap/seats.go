@@ -65,6 +65,16 @@ func steward(s State) (Action, bool) {
 	return Action{}, false
 }
 
+// Offer is the seat that this board shows as steward: once its member has been seen, the
+// board that took it needs the card no more, and an older image of its disk must not take
+// it again.
+func Offer(s State) Seat {
+	if s.Learning.Member == s.Seat.Member && s.Learning.Match > 0 {
+		return Seat{}
+	}
+	return s.Seat
+}
+
 // tendLearner brings the one open change to its end: the learner becomes a
 // voter, or gives up its seat.
 func tendLearner(s State, l *Member) Action {

@@ -70,6 +70,7 @@ type usage struct {
 	written   int64  // bytes that went to a disk
 	cpu       time.Duration
 	agent     time.Duration // the agents' part of it
+	kept      int64         // bytes that the agents wrote
 }
 
 // usage adds up what runs on these boards.
@@ -90,6 +91,7 @@ func (f *fleet) usage(on []*boards.Board) usage {
 			u.written, u.cpu = u.written+written, u.cpu+cpu
 			if strings.HasPrefix(command, "agent ") {
 				u.agent += cpu
+				u.kept += written
 			}
 		}
 		u.processes += fmt.Sprint(pids)
@@ -102,7 +104,7 @@ func (u usage) since(t testing.TB, before usage) usage {
 	if u.processes != before.processes {
 		t.Fatalf("not the same processes as before: %s became %s", before.processes, u.processes)
 	}
-	return usage{lines: u.lines - before.lines, written: u.written - before.written, cpu: u.cpu - before.cpu, agent: u.agent - before.agent}
+	return usage{lines: u.lines - before.lines, written: u.written - before.written, cpu: u.cpu - before.cpu, agent: u.agent - before.agent, kept: u.kept - before.kept}
 }
 
 // usageOf reads what a process has written to disks, what it wrote and deleted again in memory taken off
@@ -161,6 +163,7 @@ func idleTable(ours, byHand usage, span time.Duration, n int) string {
 		[]string{"", "ours", "plain etcd", "ratio"},
 		row("lines logged", float64(ours.lines), float64(byHand.lines)),
 		row("KiB written to the disk", float64(ours.written)/1024, float64(byHand.written)/1024),
+		row("  of that the agent", float64(ours.kept)/1024, float64(byHand.written)/1024),
 		row("processor time, s", ours.cpu.Seconds(), byHand.cpu.Seconds()),
 		row("  without the agent", (ours.cpu-ours.agent).Seconds(), byHand.cpu.Seconds()),
 		[]string{"  in percent of one core", percent(ours.cpu), percent(byHand.cpu)},

@@ -142,3 +142,35 @@ func TestTwin(t *testing.T) {
 	w.stop()
 	f.mustKeep(0, f.pick(1, 2, 3)...)
 }
+
+// TestTwin_ARebootCostsNoSeat has two boards of one identity, one of them a voter. While that one is off, the other looks
+// as if it were the voter with an empty disk.
+func TestTwin_ARebootCostsNoSeat(t *testing.T) {
+	f := newFleet(t, 4)
+	p := profile{cluster: "lab", secret: f.newSecret(), boards: 3, voters: 3, seeds: []string{f.Board(1).Address()}}
+	one, other := f.Board(3), f.Board(4)
+	f.join(p.yaml(), f.pick(1, 2)...)
+	startAs := func(b *boards.Board) {
+		b.WriteFile(profilePath, p.yaml(), 0o600)
+		b.Start("join", "--profile", profilePath, "--foreground", "--identity", "the-same")
+	}
+	startAs(one)
+	c := f.castWhen("founded", f.pick(1, 2, 3), settled(3, 0))
+	before, stays := f.list(c.leader), f.Board(1)
+	w := f.write(c.voters...)
+	startAs(other)
+	f.await("both are twins", []*boards.Board{one, other}, holdsIn("twin"))
+	f.show("with two boards of one identity", f.Boards()...)
+	one.PowerCut()
+	f.throughoutList("its member is listed while it is off", 10*time.Second, stays, sameIDs(before))
+	startAs(one)
+	f.await("it is back", []*boards.Board{one}, func([]status) error { return nil })
+	f.throughoutList("and when it is back", 5*time.Second, stays, sameIDs(before))
+	f.show("after the reboot", f.Boards()...)
+	vanish(other)
+	f.await("it goes on when the other is gone", f.pick(1, 2, 3), all(settled(3, 0), oneCluster(before.cluster())))
+	f.awaitList("as before", stays, sameIDs(before), votersAre(3), listsOnly(f.pick(1, 2, 3)...))
+	w.stop()
+	f.mustKeep(0, f.pick(1, 2, 3)...)
+	f.sameData(stays)
+}

@@ -28,7 +28,7 @@ type boardFile struct {
 // underWay says that a first start was begun and was not seen to its end.
 func (b boardFile) underWay() bool { return b.Intent.Do != "" && !b.Born }
 
-func readBoardFile(b *boards.Board) (boardFile, error) {
+func readBoardFile(b reader) (boardFile, error) {
 	var file boardFile
 	data, err := b.ReadFile(stateDir + "board.json")
 	if err == nil {
@@ -46,8 +46,13 @@ func (f *fleet) boardFile(b *boards.Board) boardFile {
 	return file
 }
 
+// reader is a board, or a copy of its card.
+type reader interface {
+	ReadFile(name string) ([]byte, error)
+}
+
 // there says whether a file or directory is in the board's state directory.
-func there(b *boards.Board, name string) bool {
+func there(b reader, name string) bool {
 	_, err := b.ReadFile(stateDir + name)
 	return !errors.Is(err, fs.ErrNotExist) // a directory is there and cannot be read like a file
 }

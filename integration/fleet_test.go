@@ -54,6 +54,7 @@ type profile struct {
 	replaceAfter    time.Duration // heal.replace_after; 0: never, unlike the profile's default of 10m
 	archiveKeep     int           // heal.archive_keep; 0: the default
 	autoPace        bool          // heartbeat and election: auto
+	quota           string        // etcd.quota; "": the default
 }
 
 func (p profile) yaml() []byte {
@@ -73,9 +74,15 @@ func (p profile) yaml() []byte {
 	if p.archiveKeep > 0 {
 		fmt.Fprintf(&b, "  archive_keep: %d\n", p.archiveKeep)
 	}
+	if p.quota != "" || !p.autoPace {
+		b.WriteString("etcd:\n")
+	}
+	if p.quota != "" {
+		fmt.Fprintf(&b, "  quota: %s\n", p.quota)
+	}
 	if !p.autoPace {
 		// Else a busy machine's disk decides how long an election takes.
-		b.WriteString("etcd:\n  heartbeat: 100ms\n  election: 1s\n")
+		b.WriteString("  heartbeat: 100ms\n  election: 1s\n")
 	}
 	return []byte(b.String())
 }

@@ -58,9 +58,9 @@ func TestParseUsage(t *testing.T) {
 }
 
 func TestIdleTable(t *testing.T) {
-	text := idleTable(usage{lines: 0, written: 2048, cpu: 6 * time.Second, agent: 1500 * time.Millisecond}, usage{lines: 3, written: 1024, cpu: 3 * time.Second}, time.Minute, 3)
+	text := idleTable(usage{lines: 0, written: 2048, cpu: 6 * time.Second, agent: 1500 * time.Millisecond, kept: 512}, usage{lines: 3, written: 1024, cpu: 3 * time.Second}, time.Minute, 3)
 	for i, want := range []string{
-		"ours plain etcd ratio", "lines logged 0.0 60.0 0.00", "KiB written to the disk 40.0 20.0 2.00",
+		"ours plain etcd ratio", "lines logged 0.0 60.0 0.00", "KiB written to the disk 40.0 20.0 2.00", "of that the agent 10.0 20.0 0.50",
 		"processor time, s 120.0 60.0 2.00", "without the agent 90.0 60.0 1.50",
 		"in percent of one core 3.33 1.67", "of that the agent 0.83",
 	} {

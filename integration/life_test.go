@@ -35,6 +35,9 @@ func long(t *testing.T) {
 	}
 }
 
+// vouching is how long a member that was off waits for boards that may know more of its disk than it does.
+const vouching = time.Minute
+
 func longRun() bool { return os.Getenv(longEnv) != "" }
 
 // cast says which board of a fleet plays which part.

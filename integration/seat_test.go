@@ -2,7 +2,9 @@ package integration
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -153,6 +155,37 @@ func (f *fleet) throughoutList(what string, span time.Duration, via *boards.Boar
 	}
 }
 
+// TestSeatAdd_RefusedByEtcd has a follower that the leader hears, and does not reach by itself: etcd then adds nobody.
+func TestSeatAdd_RefusedByEtcd(t *testing.T) {
+	f := newFleet(t, 4)
+	_, c := f.found(profile{cluster: "lab", boards: 4, voters: 3})
+	w := f.write(c.voters...)
+	gone, half, standby := c.followers[0], c.followers[1], c.standbys[0]
+	f.stopAgent(standby)
+	before := f.removeByHand(gone, true)
+	on := without(f.Boards(), gone)
+	w.through(c.leader, half)
+	f.DropTo(c.leader.Index, half.Index, 2380)
+	f.eventually("the leader's etcd misses its follower", func(context.Context) error {
+		for line := range strings.Lines(c.leader.Log()) {
+			if strings.Contains(line, "peer became inactive") && strings.Contains(line, fmt.Sprintf("peer-id=%x", before.idOf(half))) {
+				return nil
+			}
+		}
+		return errors.New("it does not say so")
+	})
+	f.start(standby)
+	f.await("the leader says what etcd refuses", []*boards.Board{c.leader}, tellsOf("unhealthy cluster"))
+	f.show("while etcd refuses", on...)
+	f.Undrop()
+	f.await("the standby has the seat", on, all(settled(3, 0), oneCluster(before.cluster())))
+	f.await("nobody speaks of it any more", on, tellsNotOf("unhealthy cluster"))
+	f.awaitList("listed", c.leader, votersAre(3), listsOnly(on...), clusterIs(before.cluster()))
+	w.stop()
+	f.mustKeep(0, on...)
+	f.sameData(c.leader)
+}
+
 // TestSeatStalled has the standby that is tried first unable to start etcd: another one gets the seat.
 func TestSeatStalled(t *testing.T) {
 	f := newFleet(t, 5)
@@ -184,18 +217,4 @@ func TestSeatStalled(t *testing.T) {
 	w.stop()
 	f.mustHaveBeen("seat/stalled", on...)
 	f.mustNeverHaveHeld(on...)
-}
-
-func TestSeatSurplus_ThreeShrinkToOne(t *testing.T) {
-	f := newFleet(t, 3)
-	p, c := f.found(profile{cluster: "lab", boards: 3, voters: 3})
-	id := f.list(c.leader).cluster()
-	w := f.write(f.Boards()...)
-	p.voters = 1
-	f.rejoin(p, append(c.followers, c.leader)...)
-	c = f.castWhen("one voter", f.Boards(), all(settled(1, 2), oneCluster(id)))
-	f.awaitList("listed", c.leader, votersAre(1), listsOnly(c.leader), clusterIs(id))
-	w.stop()
-	f.mustHaveBeen("seat/surplus", f.Boards()...)
-	f.mustNeverHaveHeld(f.Boards()...)
 }

@@ -59,10 +59,12 @@ func (w *writer) through(on ...*boards.Board) { w.Through(clientURLs(on)...) }
 func (w *writer) mustSucceedNever(do func()) {
 	w.t.Helper()
 	before := w.Acknowledged()
+	defer func() { // also if do ends the test
+		if more := w.Acknowledged() - before; more > 0 {
+			w.t.Errorf("%d puts were acknowledged without a quorum", more)
+		}
+	}()
 	do()
-	if more := w.Acknowledged() - before; more > 0 {
-		w.t.Errorf("%d puts were acknowledged without a quorum", more)
-	}
 }
 
 // stop ends the writer, reads back what was acknowledged, and fails the test for every write that is not there. The

@@ -17,6 +17,7 @@ const (
 	CauseForeign            // the IDs are not those that were computed
 	CausePort               // another process listens on the peer or client port
 	CauseIO                 // the disk answered with an I/O error
+	CauseConflict           // the leader has other entries than those that were committed here
 )
 
 // String is a short name for logs and status.
@@ -38,6 +39,8 @@ func (c Cause) String() string {
 		return "port"
 	case CauseIO:
 		return "io"
+	case CauseConflict:
+		return "conflict"
 	default:
 		return "none"
 	}
@@ -67,6 +70,9 @@ func causeOf(words string) Cause {
 			return c.cause
 		}
 	}
+	if strings.Contains(words, conflictWords) {
+		return CauseConflict
+	}
 	if contains(damageWords, words) {
 		return CauseDamaged
 	}
@@ -84,6 +90,11 @@ var systemWords = []struct {
 	{"input/output error", CauseIO},              // EIO
 	{"address already in use", CausePort},        // EADDRINUSE
 }
+
+// conflictWords are raft's (raft v3.7.0 log.go, maybeAppend): two members have committed
+// different entries in one place. The log is whole, and may be the only one that is
+// right.
+const conflictWords = "conflict with committed entry"
 
 // damageWords are what etcd v3.7.3, raft v3.7.0 and bbolt v1.5.0 say when what
 // they read cannot be right. Words that a full disk, missing rights or another
@@ -108,7 +119,6 @@ var damageWords = []string{
 	"is out of range [prevApplied(",
 	"state.commit ",
 	"need non-empty snapshot",
-	"conflict with committed entry",
 	"missing log entry [last:",
 	// bbolt: errors, internal/common/page.go, cursor.go, db.go, freelist.
 	"invalid database",

@@ -35,7 +35,7 @@ func TestCause(t *testing.T) {
 		{ExitFatal, "failed to open WAL: wal: file not found", CauseDamaged},
 		{ExitPanic, "tocommit(508) is out of range [lastIndex(0)]. Was the raft log corrupted, truncated, or lost?", CauseDamaged},
 		{ExitPanic, "panic: need non-empty snapshot", CauseDamaged},
-		{ExitPanic, "entry 17 conflict with committed entry [committed(20)]", CauseDamaged},
+		{ExitPanic, "entry 17 conflict with committed entry [committed(20)]", CauseConflict},
 		{ExitPanic, "18e5cb4824a28f0d state.commit 20 is out of range [5, 12]", CauseDamaged},
 		{ExitPanic, "failed to open database: invalid database", CauseDamaged},
 		{ExitPanic, "failed to open database: open /data/member/snap/db: permission denied", CauseNone},
@@ -54,10 +54,10 @@ func TestCause(t *testing.T) {
 		}
 	}
 	names := map[string]bool{}
-	for c := CauseNone; c <= CauseIO; c++ {
+	for c := CauseNone; c <= CauseConflict; c++ {
 		names[c.String()] = true
 	}
-	if len(names) != int(CauseIO)+1 {
-		t.Errorf("%d names for %d causes: %v", len(names), CauseIO+1, names)
+	if len(names) != int(CauseConflict)+1 {
+		t.Errorf("%d names for %d causes: %v", len(names), CauseConflict+1, names)
 	}
 }

@@ -13,18 +13,21 @@ import (
 	"syscall"
 
 	"github.com/rs/zerolog"
+
+	"muster/bootstrap"
 )
 
 // EventKind is what a child reports about itself.
 type EventKind string
 
-// The events of a child, in this order, each at most once; only members and
-// progress come any number of times, members from started on.
+// The events of a child, in this order, each at most once; only members, progress
+// and mark come any number of times, members and mark from started on.
 const (
 	EventStarted  EventKind = "started"  // peers are served and the IDs are known; no quorum yet
 	EventMembers  EventKind = "members"  // its own member list has changed, by replay of its log or by the quorum
 	EventReady    EventKind = "ready"    // there is a leader and a quorum: clients are served
 	EventProgress EventKind = "progress" // the member leads, and what it sees of the others has changed
+	EventMark     EventKind = "mark"     // how far it has applied its log has changed
 	EventStopped  EventKind = "stopped"  // it has ended; always the last one
 )
 
@@ -42,6 +45,9 @@ type Event struct {
 	// Progress comes with progress, one for each member, sorted by ID. It is nil
 	// if the member does not lead any more: nothing is known then.
 	Progress []Progress
+	// Mark comes with mark: the last entry that it had applied some seconds ago. It is
+	// on this board's disk.
+	Mark bootstrap.Mark
 	// Why comes with stopped, in words; Child.Exit has it in full.
 	Why string
 }
@@ -145,8 +151,8 @@ func (c *Child) hear(line []byte) {
 			c.relay.enter(serving)
 		}
 		c.push(Event{Kind: m.Event, MemberID: m.Member, ClusterID: m.Cluster, Members: m.Members})
-	case EventMembers, EventProgress:
-		c.push(Event{Kind: m.Event, Members: m.Members, Progress: m.Progress})
+	case EventMembers, EventProgress, EventMark:
+		c.push(Event{Kind: m.Event, Members: m.Members, Progress: m.Progress, Mark: m.Mark})
 	case EventStopped:
 		c.relay.final(m.Why)
 	}

@@ -69,7 +69,8 @@ type Status struct {
 	DBSize              int64 // bytes on disk
 	Learner             bool
 	Version             string
-	Errors              []string // alarms and "no leader", in etcd's words
+	Errors              []string         // alarms and "no leader", in etcd's words
+	Alarms              bootstrap.Alarms // those of members; the fence is none
 }
 
 // Dial makes a client. It does not wait for a connection; its errors are bad
@@ -158,6 +159,7 @@ func (c *Client) Status(ctx context.Context, endpoint string) (Status, error) {
 		ClusterID: bootstrap.FormatID(r.Header.GetClusterId()), MemberID: bootstrap.FormatID(r.Header.GetMemberId()),
 		Term: r.RaftTerm, Revision: r.Header.GetRevision(), DBSize: r.DbSize,
 		Learner: r.IsLearner, Version: r.Version, Errors: r.Errors,
+		Alarms: alarmsIn(r.Errors),
 	}
 	if r.Leader != 0 {
 		s.Leader = bootstrap.FormatID(r.Leader)

@@ -268,3 +268,29 @@ func TestNotTheChild(t *testing.T) {
 		t.Error("a command that is not there starts")
 	}
 }
+
+// TestKillOfAStoppedProcess: one that does not run takes no other signal.
+func TestKillOfAStoppedProcess(t *testing.T) {
+	t.Parallel()
+	c := members(t, 1, TLSFiles{})[0]
+	ch, client := lone(t, c)
+	if err := syscall.Kill(ch.PID(), syscall.SIGSTOP); err != nil {
+		t.Fatal(err)
+	}
+	if s, err := client.Status(t.Context(), c.ClientURL); err == nil {
+		t.Errorf("a stopped process answers %+v", s)
+	}
+	done := make(chan struct{})
+	go func() {
+		ch.Kill()
+		close(done)
+	}()
+	select {
+	case <-done:
+	case <-time.After(bound):
+		t.Fatal("it was not killed")
+	}
+	if e := ch.Exit(); e.Kind != ExitKilled {
+		t.Errorf("ended as %v", e)
+	}
+}

@@ -158,15 +158,15 @@ func spawn(t *testing.T, c Config) *Child {
 	return ch
 }
 
-// next waits for an event of a child that must be of this kind. Progress and
-// members, which come when they like, are passed over unless they are waited for.
+// next waits for an event of a child that must be of this kind. Progress, members and
+// marks, which come when they like, are passed over unless they are waited for.
 func next(t *testing.T, ch *Child, kind EventKind) Event {
 	t.Helper()
 	over := time.After(bound)
 	for {
 		select {
 		case e := <-ch.Events():
-			if e.Kind != kind && (e.Kind == EventProgress || e.Kind == EventMembers) {
+			if e.Kind != kind && (e.Kind == EventProgress || e.Kind == EventMembers || e.Kind == EventMark) {
 				continue
 			}
 			if e.Kind != kind {

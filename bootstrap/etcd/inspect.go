@@ -13,6 +13,8 @@ import (
 	"go.etcd.io/etcd/server/v3/etcdserver/api/membership"
 	"go.etcd.io/etcd/server/v3/storage/datadir"
 	"go.uber.org/zap"
+
+	"muster/bootstrap"
 )
 
 // DataState says what a data directory is.
@@ -63,6 +65,9 @@ type Data struct {
 	// be read: either the log was lost, or a first start was cut off while it made
 	// the database. Only who began that start can tell.
 	Unlogged bool
+	// Log is the end of the log and the last term in it; zero if it cannot be read to
+	// its end. What is torn off there was never acknowledged.
+	Log bootstrap.Mark
 	// Size is the number of bytes in all files that count.
 	Size int64
 }
@@ -106,7 +111,7 @@ func inspect(dir string, beside []string) (Data, error) {
 		return d, errors.New("the database is in use, and there is no log yet")
 	}
 	d.ClusterID, d.MemberID, d.Torn = log.cluster, log.member, log.torn
-	d.Members, d.InUse = db.members, db.inUse
+	d.Log, d.Members, d.InUse = log.end, db.members, db.inUse
 	d.State, d.Why = judge(log, db)
 	d.Unlogged = !log.exists && log.why == "" && db.why != ""
 	return d, nil

@@ -25,7 +25,9 @@ type logFacts struct {
 	member, cluster string
 	snapshots       bool // etcd replays from a snapshot, so the database must be there
 	torn            bool
-	why             string // what is damaged
+	why             string         // what is damaged
+	files           int            // that were read
+	end             bootstrap.Mark // zero: not known
 }
 
 // readLog decodes every record of the log in dir and checks the checksums, as
@@ -64,6 +66,10 @@ func readLog(dir string) (logFacts, error) {
 	if l.why == "" {
 		l.why = why
 	}
+	if l.why != "" || l.files < len(names) {
+		// A record that is torn in an earlier file hides the later ones.
+		l.end = bootstrap.Mark{}
+	}
 	return l, nil
 }
 
@@ -92,10 +98,12 @@ func (l *logFacts) decode(d wal.Decoder, head bool) (why string, err error) {
 		}
 	}()
 	var rec walpb.Record
+	var end logEnd
 	for err = d.Decode(&rec); err == nil; err = d.Decode(&rec) {
 		switch rec.GetType() {
 		case wal.CrcType:
 			// The first record of each file carries the checksum up to there.
+			l.files++
 			if crc := d.LastCRC(); crc != 0 && rec.Validate(crc) != nil {
 				return "log: checksums of two files do not fit together", nil
 			}
@@ -113,6 +121,15 @@ func (l *logFacts) decode(d wal.Decoder, head bool) (why string, err error) {
 				return fmt.Sprintf("log: snapshot record: %v", err), nil
 			}
 			l.snapshots = l.snapshots || s.GetIndex() > 0
+			end.sawSnapshot(s.GetIndex(), s.GetTerm())
+		case wal.EntryType:
+			if err := end.sawEntry(rec.Data); err != nil {
+				return fmt.Sprintf("log: entry: %v", err), nil
+			}
+		case wal.StateType:
+			if err := end.sawState(rec.Data); err != nil {
+				return fmt.Sprintf("log: state: %v", err), nil
+			}
 		}
 	}
 	switch {
@@ -127,6 +144,7 @@ func (l *logFacts) decode(d wal.Decoder, head bool) (why string, err error) {
 	if l.member == "" {
 		return "log has no member ID", nil
 	}
+	l.end = end.mark()
 	return "", nil
 }
 

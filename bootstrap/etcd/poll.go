@@ -18,11 +18,13 @@ const (
 )
 
 // pollServer tells of a running server what its parent has to know: the member list
-// when it is not as told any more, and what a leader sees of its peers, that only
-// after ready is closed. One timer for both. It ends with ctx or the server.
+// when it is not as told any more, how far it has applied its log, and what a leader sees
+// of its peers, that only after ready is closed. One timer for all. It ends with ctx or the server.
 func pollServer(ctx context.Context, e *embed.Etcd, told []Member, ready <-chan struct{}, r *reporter) {
 	members, peers := lists{told}, newVitals(time.Duration(e.Config().ElectionMs)*time.Millisecond)
-	timer := time.NewTimer(pollEvery)
+	var log applied
+	every := pollEvery
+	timer := time.NewTimer(every)
 	defer timer.Stop()
 	unrest := time.Now()
 	changed := e.Server.LeaderChangedNotify()
@@ -35,11 +37,14 @@ func pollServer(ctx context.Context, e *embed.Etcd, told []Member, ready <-chan 
 		case <-changed:
 			// It may lead now, and counts by quick polls then.
 			changed = e.Server.LeaderChangedNotify()
-			timer.Reset(pollEvery)
+			every = pollEvery
+			timer.Reset(every)
 			continue
 		case <-timer.C:
 		}
-		timer.Reset(pollEvery)
+		log.look(every, e.Server, r)
+		every = pollEvery
+		timer.Reset(every)
 		if members.look(e.Server, r) {
 			unrest = time.Now()
 		}
@@ -53,7 +58,8 @@ func pollServer(ctx context.Context, e *embed.Etcd, told []Member, ready <-chan 
 		changed = e.Server.LeaderChangedNotify() // before the look at who leads
 		leader := e.Server.Leader()
 		if leader != 0 && leader != e.Server.MemberID() && time.Since(unrest) > peaceAfter {
-			timer.Reset(pollFollower)
+			every = pollFollower
+			timer.Reset(every)
 		}
 	}
 }

@@ -46,22 +46,26 @@ type Progress struct {
 	Match uint64 `json:"match,omitempty"`
 }
 
-// leaderView is what the raft of a leading server knows of the members; peers is
-// nil if the server does not lead.
-//
-// The server exports no way to it but this variable (etcd v3.7.3
+// raftStatus is what raft says of itself. The server exports no way to it but this variable (etcd v3.7.3
 // server/etcdserver/raft.go), which yields nil before raft is started. Its answer
 // comes from raft's own goroutine, or is empty when that has ended (raft v3.7.0
 // node.go, Status); no one who has to answer an order waits for it all the same.
+func raftStatus() (status raft.Status, ok bool) {
+	f, ok := expvar.Get("raft.status").(expvar.Func)
+	if !ok {
+		return raft.Status{}, false
+	}
+	status, ok = f.Value().(raft.Status)
+	return status, ok
+}
+
+// leaderView is what the raft of a leading server knows of the members; peers is
+// nil if the server does not lead.
 func leaderView(s *etcdserver.EtcdServer) (leader uint64, peers map[uint64]tracker.Progress) {
 	if s.Leader() != s.MemberID() {
 		return 0, nil
 	}
-	f, ok := expvar.Get("raft.status").(expvar.Func)
-	if !ok {
-		return 0, nil
-	}
-	status, ok := f.Value().(raft.Status)
+	status, ok := raftStatus()
 	if !ok {
 		return 0, nil
 	}

@@ -17,6 +17,8 @@ import (
 	"go.etcd.io/etcd/server/v3/embed"
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
+
+	"muster/bootstrap"
 )
 
 // stopLimit is how long an ordered stop may take before the child leaves all
@@ -27,12 +29,13 @@ const stopLimit = 2 * time.Second
 
 // message is one line of the child's standard output.
 type message struct {
-	Event    EventKind  `json:"event"`
-	Member   string     `json:"member,omitempty"`
-	Cluster  string     `json:"cluster,omitempty"`
-	Members  []Member   `json:"members,omitempty"`
-	Progress []Progress `json:"progress,omitempty"`
-	Why      string     `json:"why,omitempty"`
+	Event    EventKind      `json:"event"`
+	Member   string         `json:"member,omitempty"`
+	Cluster  string         `json:"cluster,omitempty"`
+	Members  []Member       `json:"members,omitempty"`
+	Progress []Progress     `json:"progress,omitempty"`
+	Mark     bootstrap.Mark `json:"mark,omitzero"`
+	Why      string         `json:"why,omitempty"`
 }
 
 // reporter writes messages; etcd's goroutines use it too, from the fatal hooks.

@@ -142,6 +142,9 @@ type Status struct {
 	Promises int      `json:"promises"`
 	Accepts  int      `json:"accepts"`
 	Silent   []string `json:"silent,omitempty"`
+	// Forgot says that the chosen plan rests on a promise of this board and life that
+	// the record does not have.
+	Forgot bool `json:"forgot,omitempty"`
 	// LastReject is the last objection to a proposal of this board.
 	LastReject Reject `json:"last_reject,omitzero"`
 }
@@ -153,6 +156,7 @@ func (m *Machine) Status() Status {
 		Promised:   m.record.Promised,
 		Chosen:     m.record.Chosen != nil,
 		Refusing:   m.refusal(),
+		Forgot:     m.record.Forgot(m.record.Chosen, m.self.Board, m.self.Life),
 		LastReject: m.reject,
 	}
 	p := m.proposal

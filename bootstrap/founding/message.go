@@ -56,6 +56,16 @@ type Record struct {
 	Chosen *Plan `json:"chosen,omitempty"`
 }
 
+// Forgot reports whether a plan rests on a promise that the board of that life gave and
+// that is not in this record: the disk is older than the promise.
+func (r Record) Forgot(p *Plan, board, life string) bool {
+	if p == nil {
+		return false
+	}
+	f, ok := p.Founder(board)
+	return ok && f.Life == life && r.Promised.Less(p.Ballot)
+}
+
 func (r Record) clone() Record {
 	if r.Accepted != nil {
 		r.Accepted = r.Accepted.clone()

@@ -35,6 +35,10 @@ type Plan struct {
 	// Heartbeat is that of etcd in milliseconds, of which ten are the election
 	// timeout; at most maxHeartbeat. 0 is etcd's own, and not part of the digest.
 	Heartbeat int `json:"heartbeat_ms,omitempty"`
+	// Ballot is the one in which the plan was made. Every founder promised in it, so a
+	// founder whose record has a lower promise lost its disk, or has an older one: see
+	// [Record.Forgot].
+	Ballot Ballot `json:"ballot,omitzero"`
 }
 
 // maxHeartbeat is the slowest that etcd takes: an election timeout of 50 s.
@@ -127,6 +131,11 @@ func (p Plan) Digest() string {
 	if p.Heartbeat != 0 {
 		field(strconv.Itoa(p.Heartbeat))
 	}
+	if !p.Ballot.IsZero() {
+		field(strconv.FormatUint(p.Ballot.Counter, 10))
+		field(p.Ballot.Board)
+		field(p.Ballot.Life)
+	}
 	sum := sha256.Sum256(b)
 	return hex.EncodeToString(sum[:8])
 }
@@ -134,7 +143,7 @@ func (p Plan) Digest() string {
 // Equal tells whether p and q are the same plan.
 func (p Plan) Equal(q Plan) bool {
 	return p.Cluster == q.Cluster && p.Generation == q.Generation && p.Token == q.Token &&
-		p.Heartbeat == q.Heartbeat && slices.Equal(p.Founders, q.Founders)
+		p.Heartbeat == q.Heartbeat && p.Ballot == q.Ballot && slices.Equal(p.Founders, q.Founders)
 }
 
 // Validate tells why p cannot be a plan under the terms t: another cluster or
@@ -161,6 +170,9 @@ func (p Plan) validateFor(t Terms) error {
 	}
 	if p.Heartbeat < 0 || p.Heartbeat > maxHeartbeat {
 		return fmt.Errorf("plan for %s: a heartbeat of %d ms, want 0 to %d", p.Cluster, p.Heartbeat, maxHeartbeat)
+	}
+	if !p.Ballot.IsZero() && !p.Ballot.possible() {
+		return fmt.Errorf("plan for %s: impossible ballot %s", p.Cluster, p.Ballot)
 	}
 	if len(p.Founders) == 0 {
 		return fmt.Errorf("plan for %s: no founders", p.Cluster)

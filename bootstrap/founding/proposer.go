@@ -146,7 +146,7 @@ func (m *Machine) choose() (*Plan, error) {
 		return nil, fmt.Errorf("%d boards can be founders, want %d: the others share a peer URL or a life",
 			len(founders), m.terms.Voters)
 	}
-	plan := &Plan{Cluster: m.terms.Cluster, Generation: m.terms.Generation, Token: m.token(), Founders: founders, Heartbeat: m.heartbeat}
+	plan := &Plan{Cluster: m.terms.Cluster, Generation: m.terms.Generation, Token: m.token(), Founders: founders, Heartbeat: m.heartbeat, Ballot: m.proposal.ballot}
 	if err := plan.Validate(m.terms); err != nil {
 		return nil, err
 	}

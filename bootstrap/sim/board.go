@@ -78,8 +78,11 @@ type agent struct {
 	loopAt  time.Duration
 	planned bool
 
+	bootedAt time.Duration
+
 	child
 	watch
+	witness
 }
 
 func (b *board) switchOn() {
@@ -97,11 +100,16 @@ func (b *board) boot() {
 		return
 	}
 	d := b.disk
-	if d.id == "" {
+	drawn := d.id == ""
+	if drawn {
 		d.id, d.life, d.hardware = b.hardware, b.w.newLife(), b.hardware
 	}
 	a := &agent{b: b, w: b.w, peers: map[string]*view{}, told: map[string]time.Duration{}, patience: b.w.some(time.Second), mute: -1}
 	a.proc, a.turnOf.Unknown = bootstrap.ProcStopped, true
+	a.owners, a.asked, a.bootedAt = d.owners, map[string]time.Duration{}, b.w.now
+	if drawn {
+		a.watched = d.life
+	}
 	b.agent = a
 	a.makeMachine()
 	a.look()

@@ -11,6 +11,7 @@ import (
 // every event.
 func (w *World) inspect() {
 	w.fabric.led()
+	w.fabric.reached()
 	for _, p := range w.fabric.pasts {
 		w.checkWrites(p)
 	}

@@ -80,6 +80,8 @@ func (a *agent) launch(l launch) {
 	}
 	a.server, a.heard, a.telling = s, map[string]time.Duration{}, false
 	turn := a.turn
+	a.sample, a.markTold = bootstrap.Mark{}, bootstrap.Mark{}
+	a.later(markEvery, func() { a.tellMark(turn) })
 	a.later(a.w.some(10*time.Millisecond), func() {
 		if a.turn == turn && a.server == s && !a.fatal() {
 			a.started(s)
@@ -91,7 +93,7 @@ func (a *agent) launch(l launch) {
 func (a *agent) started(s *server) {
 	a.proc = bootstrap.ProcRunning
 	a.facts = bootstrap.Disk{State: bootstrap.DiskMember, Cluster: s.dir.cluster, Member: s.id, PeerURL: a.facts.PeerURL,
-		Members: members(s.dir.db.members), Hardware: a.facts.Hardware, Owner: a.owner(s.dir)}
+		Members: members(s.dir.db.members), Hardware: a.facts.Hardware, Owner: a.owner(s.dir), Log: a.facts.Log}
 	if s.dir.applied == 0 {
 		a.facts.Members = members(s.list.members)
 	}
@@ -173,7 +175,7 @@ func (a *agent) crashed(why fault, words string) {
 	}
 	a.crashes++
 	wait := time.Second << min(a.crashes-1, 6)
-	if why == faultDiverged || why == faultForeign {
+	if why == faultDiverged || why == faultForeign || why == faultConflict {
 		wait = time.Minute // that does not pass by itself
 	}
 	a.server, a.proc, a.wasReady, a.words = nil, bootstrap.ProcBackoff, false, words
@@ -193,6 +195,8 @@ func (a *agent) crashed(why fault, words string) {
 		a.fault = bootstrap.FaultFull
 	case faultReadOnly:
 		a.fault = bootstrap.FaultReadOnly
+	case faultConflict:
+		a.fault = bootstrap.FaultConflict
 	default:
 		a.fault = bootstrap.FaultNone
 	}

@@ -89,12 +89,13 @@ func (a *agent) start(act bootstrap.Action) {
 		}
 		intent = bootstrap.Intent{Do: bootstrap.IntentJoin, Member: act.Target}
 	default:
-		a.proc = bootstrap.ProcStarting
+		a.w.checkOlder(a, d.dir)
+		a.proc, a.watched = bootstrap.ProcStarting, d.life
 		l.dir = d.dir
 		a.spawn(l, "")
 		return
 	}
-	a.proc = bootstrap.ProcStarting
+	a.proc, a.watched = bootstrap.ProcStarting, d.life
 	a.steps(func() { a.intend(intent) }, func() {
 		if act.Clear && d.dir != nil {
 			d.archive, d.dir = append(d.archive, d.dir), nil
@@ -125,7 +126,7 @@ func (a *agent) setAside(act bootstrap.Action) {
 		if act.Copied {
 			next.id, next.hardware = a.b.hardware, a.b.hardware
 		}
-		d.aside = next
+		d.aside, a.watched = next, next.life
 		a.intend(bootstrap.Intent{Do: bootstrap.IntentSetAside})
 	}, func() {
 		if d.dir != nil {

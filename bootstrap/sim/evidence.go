@@ -78,6 +78,13 @@ func (w *World) unproven(a *agent, x *dir) string {
 		if x.cluster == w.main && !w.scenario.TwoClusters {
 			return "it is of the very cluster that users write to"
 		}
+	case x != nil && own && w.aged(x):
+		if a.unlisted(x) {
+			return ""
+		}
+		if a.said(fleets, b.ended) == nil {
+			return "its disk is older than its member, and no quorum has answered since its etcd ended"
+		}
 	case x == nil || !own || x.damage != "" || a.fault == bootstrap.FaultDamaged:
 		if own && a.unlisted(x) {
 			return ""

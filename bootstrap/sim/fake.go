@@ -50,6 +50,7 @@ const (
 	faultForeign
 	faultFull
 	faultReadOnly
+	faultConflict
 )
 
 const (
@@ -265,11 +266,11 @@ func (f *fabric) openExisting(s *server) (fault, error) {
 	return faultNone, nil
 }
 
-// birth notes that a member begins with an empty log, which no member may do
-// twice.
+// birth notes that a member begins with an empty log, which no member may do twice that
+// ever had an entry in it.
 func (f *fabric) birth(d *dir) {
 	key := d.cluster + "/" + d.member
-	if f.born[key] != nil {
+	if f.born[key] != nil && f.pastOf(d.cluster).reach[d.member] != (bootstrap.Mark{}) {
 		f.broken(fmt.Sprintf("rule 5: member %s of cluster %s starts a second time with an empty log", d.member, d.cluster))
 	}
 	f.born[key] = d

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"time"
+
+	"muster/bootstrap"
 )
 
 // past is what a cluster has committed and acknowledged, kept beside its members,
@@ -17,7 +19,8 @@ type past struct {
 	term    int             // and its term
 	taken   map[string]bool // members whose data a fault or an order took
 	leases  map[string]lease
-	led     time.Duration // when it had a leader last
+	led     time.Duration             // when it had a leader last
+	reach   map[string]bootstrap.Mark // how far the log of each member ever was
 }
 
 // pastOf is the past of a cluster.
@@ -27,7 +30,7 @@ func (f *fabric) pastOf(cluster string) *past {
 			return p
 		}
 	}
-	p := &past{cluster: cluster, taken: map[string]bool{}, leases: map[string]lease{}}
+	p := &past{cluster: cluster, taken: map[string]bool{}, leases: map[string]lease{}, reach: map[string]bootstrap.Mark{}}
 	f.pasts = append(f.pasts, p)
 	return p
 }

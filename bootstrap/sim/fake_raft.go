@@ -166,7 +166,7 @@ func (f *fabric) follow(l, s *server) bool {
 	}
 	if n < s.dir.commit {
 		f.broken(fmt.Sprintf("member %s and its leader %s differ in entry %d, which was committed", s.id, l.id, n))
-		f.die(s, faultDamaged, "conflict with committed entry")
+		f.die(s, faultConflict, "conflict with committed entry")
 		return true
 	}
 	changed := false

@@ -51,6 +51,7 @@ const (
 	Renew        Kind = "renew"       // the agent is asked to start anew; with N all are
 	Pace         Kind = "pace"        // a write on the board's disk takes N ms for For, 0: for good; with N 0 that is not known
 	Boards       Kind = "boards"      // the owner writes N boards into every profile
+	OldCard      Kind = "old-card"    // off, and back with an image of its card of N ms before
 	RemoveByHand Kind = "remove"      // somebody removes the board's member with etcdctl
 )
 
@@ -130,7 +131,7 @@ func (w *World) injectBoard(b *board, f Fault) {
 	switch f.Kind {
 	case Move, MoveAll, MoveOff, Swap, Unplug:
 		w.move(b, f)
-	case Wipe, Clone, CopyData, Damage, TailLost, DataLost, OldData:
+	case Wipe, Clone, CopyData, Damage, TailLost, DataLost, OldData, OldCard:
 		w.off(b, f.For, func() { w.spoil(b, f) })
 	case Diverge:
 		w.off(b, 5*time.Second, func() { w.spoil(b, f) })

@@ -19,14 +19,57 @@ var deal = []struct {
 
 // Generate makes the scenario of a seed: three to five boards, up to two spare
 // ones, and up to eight faults within some minutes. In one of eight a disk becomes
-// slow besides.
+// slow besides, in one of four an image of a card is put back.
 func Generate(seed uint64) Scenario {
 	s := generate(seed)
 	// From numbers of its own: the other faults stay what they were.
 	if r := rand.New(rand.NewPCG(seed, 11)); r.IntN(8) == 0 {
 		s.Faults = append(s.Faults, slowDisk(r, s)...)
 	}
+	if r := rand.New(rand.NewPCG(seed, 13)); r.IntN(4) == 0 && !s.TwoClusters {
+		s.Faults = append(s.Faults, oldCards(r, s)...)
+	}
 	return s
+}
+
+// oldCards puts an image of a card back, of any moment before, in the middle of what else
+// may go on: a mains cut, a board that is off meanwhile, a voter that goes for good.
+func oldCards(r *rand.Rand, s Scenario) []Fault {
+	all := s.Boards + s.Spare
+	at := time.Duration(r.IntN(150000)) * time.Millisecond
+	if r.IntN(3) == 0 {
+		return partners(r, at, all)
+	}
+	var faults []Fault
+	if r.IntN(2) == 0 {
+		f := fault1(r, PowerCut, at-time.Duration(r.IntN(60000))*time.Millisecond, all, s)
+		f.At = max(f.At, 0)
+		faults = append(faults, f)
+	}
+	faults = append(faults, fault1(r, OldCard, at, all, s))
+	for range r.IntN(3) {
+		kind := []Kind{Mains, PowerCut, Kill, KillAtStep, Part, Split, Move, MoveOff, Leave, Voters, OldCard, TailLost}[r.IntN(12)]
+		faults = append(faults, fault1(r, kind, at+time.Duration(r.IntN(20000))*time.Millisecond, all, s))
+	}
+	return faults
+}
+
+// partners puts an image back onto a board while one of its partners was off for so long
+// that the other one alone has what both have written, and lets that one be away for a
+// while: those who come first lack it, and could be a quorum.
+func partners(r *rand.Rand, at time.Duration, all int) []Fault {
+	boards := r.Perm(all)
+	for len(boards) < 3 {
+		boards = append(boards, boards[0])
+	}
+	off := time.Duration(40+r.IntN(60)) * time.Second
+	back := at + off - time.Duration(r.IntN(20))*time.Second
+	long := func(most int) time.Duration { return time.Duration(1+r.IntN(most)) * time.Second }
+	return []Fault{
+		{At: at, Kind: PowerCut, Board: boards[0], For: off},
+		{At: back, Kind: OldCard, Board: boards[1], N: 10000 + r.IntN(60000), For: long(15)},
+		{At: back + time.Duration(r.IntN(3000))*time.Millisecond, Kind: []Kind{PowerCut, Mains, Kill, Part}[r.IntN(4)], Board: boards[2], For: long(40)},
+	}
 }
 
 // slowDisk makes a board's disk slow, and faults at about the time at which the
@@ -104,7 +147,7 @@ func fault1(r *rand.Rand, kind Kind, at time.Duration, all int, s Scenario) Faul
 	f := Fault{At: at, Kind: kind, Board: r.IntN(all)}
 	long := time.Duration(1+r.IntN(40)) * time.Second
 	switch kind {
-	case Kill, KillAtStep, PartOneWay, Part, Split, Loss, Late, Mains, MoveOff, Wipe, Clone, CopyData, Damage, TailLost, DataLost, OldData, Unplug, Unreadable, Full, ReadOnly, Slow, Twin, Diverge, Unsure, Unowned, Bare:
+	case Kill, KillAtStep, PartOneWay, Part, Split, Loss, Late, Mains, MoveOff, Wipe, Clone, CopyData, Damage, TailLost, DataLost, OldData, OldCard, Unplug, Unreadable, Full, ReadOnly, Slow, Twin, Diverge, Unsure, Unowned, Bare:
 		f.For = long
 	case PowerCut:
 		f.For = long * time.Duration(1+r.IntN(3))
@@ -122,6 +165,11 @@ func fault1(r *rand.Rand, kind Kind, at time.Duration, all int, s Scenario) Faul
 		f.N = 1 + r.IntN(8)
 	case TailLost:
 		f.N = 1 + r.IntN(30)
+	case OldCard:
+		f.N = r.IntN(int(max(at.Milliseconds(), 1)))
+		if r.IntN(2) == 0 {
+			f.N = min(f.N, r.IntN(60000))
+		}
 	case Clock:
 		f.N = r.IntN(2000) - 1000
 	case Slow:

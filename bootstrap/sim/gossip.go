@@ -30,7 +30,7 @@ func (a *agent) sortedPeers() []*view {
 func (a *agent) card() card {
 	b, d, f := a.b, a.b.disk, a.facts
 	c := card{Peer: bootstrap.Peer{ID: a.gossipID(), Life: d.life, Name: b.name(), Address: b.host, PeerURL: b.peerURL(), Role: bootstrap.Role(a.state),
-		Boards: a.w.profileBoards(), Voters: a.w.voters, Seat: a.seat, Never: b.never, Renews: !a.renewal.Since.IsZero() || !bootstrap.Wish(a.state).Since.IsZero(),
+		Boards: a.w.profileBoards(), Voters: a.w.voters, Seat: bootstrap.Offer(a.state), Never: b.never, Renews: !a.renewal.Since.IsZero() || !bootstrap.Wish(a.state).Since.IsZero(),
 		Mislists: bootstrap.Mislisted(a.state), Measures: b.measures()}}
 	c.plan = a.digest
 	if b.copied() {
@@ -40,6 +40,9 @@ func (a *agent) card() card {
 	c.Cluster, c.Healthy, c.Pace = f.Cluster, a.healthy(), bootstrap.Steers(a.state)
 	if f.Owner == bootstrap.MatchSame {
 		c.Member = f.Member
+	}
+	if a.server != nil {
+		c.Log = a.markTold
 	}
 	if a.cluster.ID == f.Cluster && f.Cluster != "" {
 		c.Keys = a.cluster.Keys
@@ -65,6 +68,7 @@ func (a *agent) show() {
 			}
 		}
 	}
+	a.askRecall()
 	p := a.plan
 	if p == nil {
 		return

@@ -44,7 +44,7 @@ func itoa(n int) string { return strconv.Itoa(n) }
 //     they are until the fleet is founded.
 func (w *World) bearable(f Fault) bool {
 	b := w.boards[f.Board]
-	if !w.twinsSeen(f) {
+	if !w.twinsSeen(f) || !w.spared(f) {
 		return false
 	}
 	switch f.Kind {
@@ -65,6 +65,8 @@ func (w *World) bearable(f Fault) bool {
 			return false
 		}
 		return w.spareable(b)
+	case OldCard:
+		return w.ageable(b, w.images[f]) && w.spareable(b)
 	case Plug:
 		return w.main != ""
 	case Unreadable, Unsure, Forget:
@@ -101,6 +103,23 @@ func (w *World) allRun() bool {
 		}
 	}
 	return true
+}
+
+// ageable says that the fleet can bear an image of a card: a quorum of others holds all
+// that was committed, or a board that is on knows that the image is older than the member.
+func (w *World) ageable(b *board, image *disk) bool {
+	switch now := b.disk; {
+	case image == nil || !b.power || image.hardware != b.hardware || now.hardware != b.hardware || b.unknown() || image.dir != nil && image.dir.unowned:
+		return false
+	case now.dir == nil || !now.dir.logged || now.dir.cluster != w.main || !b.owns(now.dir) || w.caughtUp(b):
+		return true
+	default:
+		end := bootstrap.Mark{}
+		if x := image.dir; x != nil && x.member == now.dir.member {
+			end = x.mark()
+		}
+		return w.noticed(b, now.dir.member, end)
+	}
 }
 
 func (w *World) copyable(f Fault) bool {

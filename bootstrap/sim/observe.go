@@ -28,7 +28,7 @@ func (a *agent) look() {
 	case x.unborn:
 		f.State = bootstrap.DiskUnborn
 	default:
-		f.State, f.Cluster, f.Member = bootstrap.DiskMember, x.cluster, x.member
+		f.State, f.Cluster, f.Member, f.Log = bootstrap.DiskMember, x.cluster, x.member, x.mark()
 		f.Members = members(x.db.members)
 		if m, ok := x.db.find(x.member); ok {
 			f.PeerURL = m.url
@@ -96,10 +96,7 @@ func (a *agent) observe() bootstrap.Observation {
 	}
 	slices.SortFunc(o.Peers, func(x, y bootstrap.Peer) int { return cmp.Compare(x.ID, y.ID) })
 	o.Shadow = a.shadow()
-	if next, news, grown := bootstrap.Learn(d.owners, o.Peers); news || grown {
-		d.owners = next
-	}
-	o.Owners = d.owners
+	a.learn(&o)
 	if a.order == bootstrap.OrderLeave && d.intent.Do != "" {
 		a.order = ""
 	}
@@ -122,7 +119,7 @@ func (a *agent) remember() {
 
 func (a *agent) founding() bootstrap.Founding {
 	s := a.machine.Status()
-	f := bootstrap.Founding{Rival: a.rival, Proposing: !s.Ballot.IsZero(), Promises: s.Promises, Accepts: s.Accepts}
+	f := bootstrap.Founding{Rival: a.rival, Proposing: !s.Ballot.IsZero(), Promises: s.Promises, Accepts: s.Accepts, Forgot: s.Forgot}
 	if !s.Promised.IsZero() {
 		f.Promised, f.Own = s.Promised.String(), s.Promised.Board == a.gossipID()
 	}

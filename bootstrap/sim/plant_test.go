@@ -48,6 +48,13 @@ func TestSimulationCanFail(t *testing.T) {
 			return a
 		}}},
 		{"give back another's turn", "rule 4", plant{blindTurn: true}},
+		{"start what is on the disk and ask nobody", "acknowledged write", plant{trusting: true}},
+		{"found once more from an image of before", "rule 5", plant{decide: func(s bootstrap.State) bootstrap.Action {
+			if s.Disk.State != bootstrap.DiskMember {
+				s.Founding.Forgot, s.Disk.Watched = false, true
+			}
+			return bootstrap.Decide(s)
+		}}},
 		{"change the pace at once", "pace:", plant{hasty: true}},
 		{"forget the pace", "rule 6", plant{noPace: true}},
 		{"hold and do not say what would help", "rule 7", plant{decide: func(s bootstrap.State) bootstrap.Action {

@@ -35,6 +35,7 @@ var rowScenarios = map[bootstrap.Row]Scenario{
 	bootstrap.StaleData:    faulty(3, 3, Fault{At: 20 * time.Second, Kind: OldData, Board: 1, For: 5 * time.Second}),
 	bootstrap.Clone:        faulty(4, 3, Fault{At: 20 * time.Second, Kind: Clone, Board: 3, Other: 0, For: 5 * time.Second}, Fault{At: 40 * time.Second, Kind: Clone, Board: 2, Other: 1, For: 5 * time.Second}),
 	bootstrap.Damaged:      faulty(3, 3, Fault{At: 20 * time.Second, Kind: Damage, Board: 1, For: 5 * time.Second}),
+	bootstrap.DiskOlder:    faulty(3, 3, Fault{At: 70 * time.Second, Kind: OldCard, Board: 1, N: 40000, For: 5 * time.Second}),
 	bootstrap.DiskFull:     faulty(3, 3, Fault{At: 20 * time.Second, Kind: Full, Board: 1, For: 30 * time.Second}),
 	bootstrap.DiskReadOnly: faulty(3, 3, Fault{At: 20 * time.Second, Kind: ReadOnly, Board: 1, For: 30 * time.Second}),
 	bootstrap.LostQuorum: faulty(3, 3, Fault{At: 20 * time.Second, Kind: PowerCut, Board: 1, For: 30 * time.Second},

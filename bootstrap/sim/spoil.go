@@ -29,6 +29,8 @@ func (w *World) spoil(b *board, f Fault) {
 		w.forget(b.disk)
 		o := w.boards[f.Other]
 		b.disk, b.hardware = o.disk.copyOf(), o.hardware
+	case OldCard:
+		w.putBack(b, f)
 	case Diverge:
 		old.rotten = true
 	case OldData:

@@ -55,6 +55,7 @@ type plant struct {
 	noPace       bool // the pace that the fleet goes by is not written down
 	blindTurn    bool // a turn is given back without asking whose it is
 	hasty        bool // a board goes by what its own disk needs at once
+	trusting     bool // no board asks the others what they remember of its member
 	decide       func(bootstrap.State) bootstrap.Action
 }
 
@@ -84,6 +85,8 @@ type World struct {
 	needed   map[bootstrap.Pace]bool // slower ones for which a board has measured
 	slowAt   time.Duration           // when the first did
 	byHand   bool                    // a person changes the membership
+	images   map[Fault]*disk         // of cards that are put back later
+	knowing  []knowing
 	result   Result
 }
 
@@ -141,6 +144,9 @@ func newWorld(s Scenario, p plant) *World {
 		}
 	}
 	for _, f := range s.Faults {
+		if f.Kind == OldCard {
+			w.after(max(0, f.At-time.Duration(f.N)*time.Millisecond), func() { w.image(f) })
+		}
 		w.after(f.At, func() { w.inject(f) })
 	}
 	w.after(time.Second, w.client)

@@ -237,6 +237,21 @@ func TestSplitHealAndCable(t *testing.T) {
 			t.Errorf("from board %d to port %d of board %d: %v", c.from, c.port, c.to, err)
 		}
 	}
+	l.Drop(1, 2, 7946)
+	if err := datagramAt(l.Board(1), l.Board(2), 7946, 300*time.Millisecond); err == nil {
+		t.Error("a datagram from board 1 reaches port 7946 of board 2")
+	}
+	if err := datagramAt(l.Board(2), l.Board(1), 7946, 5*time.Second); err != nil {
+		t.Errorf("a datagram from board 2 to port 7946 of board 1: %v", err)
+	}
+	l.Undrop()
+	l.DropTo(1, 2, 2380)
+	if err := reachAt(l.Board(1), l.Board(2), 2380, 300*time.Millisecond); err == nil {
+		t.Error("board 1 reaches port 2380 of board 2")
+	}
+	if err := reachAt(l.Board(2), l.Board(1), 2380, 5*time.Second); err != nil {
+		t.Errorf("board 1 does not answer from its port 2380: %v", err)
+	}
 	l.Undrop()
 	if err := reachAt(l.Board(1), l.Board(2), 2380, 5*time.Second); err != nil {
 		t.Error(err)

@@ -214,57 +214,6 @@ func (b *Board) List(dir string) []string {
 	return names
 }
 
-// Card is a copy of all that lies on a board's card: its disk, /etc with machine-id and host name.
-type Card struct{ dir, hostname string }
-
-// CopyCard copies the card of the board, which must be off.
-func (b *Board) CopyCard() Card {
-	b.lab.t.Helper()
-	b.mustBeOff("copied")
-	dir, err := os.MkdirTemp(b.lab.dir, "card-")
-	if err == nil {
-		err = copyParts(b.dir, dir)
-	}
-	if err != nil {
-		b.lab.t.Fatal(err)
-	}
-	return Card{dir, b.Hostname}
-}
-
-// InsertCard puts a copy of the card into the board, which must be off, instead of what it had. The hardware, i.e.
-// the MAC address, stays.
-func (b *Board) InsertCard(c Card) {
-	b.lab.t.Helper()
-	b.mustBeOff("given another card")
-	var errs []error
-	for _, part := range cardParts {
-		errs = append(errs, os.RemoveAll(filepath.Join(b.dir, part)))
-	}
-	if err := errors.Join(append(errs, copyParts(c.dir, b.dir))...); err != nil {
-		b.lab.t.Fatal(err)
-	}
-	b.Hostname, b.disk = c.hostname, ""
-	if disk := filepath.Join(b.dir, "disk"); exists(disk) {
-		b.disk = disk
-	}
-}
-
-// cardParts are what a card consists of, in a board's directory.
-var cardParts = [...]string{"etc", "lib", "disk"}
-
-func copyParts(from, to string) error {
-	for _, part := range cardParts {
-		if !exists(filepath.Join(from, part)) {
-			continue
-		}
-		// -a: whiteouts in /etc are device nodes; holes in the disk's image stay holes.
-		if _, err := command("", "cp", "-a", "--sparse=always", filepath.Join(from, part), to+"/"); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
 func exists(path string) bool {
 	_, err := os.Lstat(path)
 	return err == nil

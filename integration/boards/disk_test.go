@@ -129,6 +129,11 @@ func TestCardsAndFiles(t *testing.T) {
 	one.PowerCut()
 	one.Edit(name, func(data []byte) []byte { data[0] = 'X'; return data })
 	card := one.CopyCard()
+	for file, want := range map[string]string{name: "Xbcd", "/etc/hostname": "raspberrypi"} {
+		if got, err := card.ReadFile(file); err != nil || strings.TrimSpace(string(got)) != want {
+			t.Errorf("%s on the copy: %q, %v; want %q", file, got, err, want)
+		}
+	}
 	one.Remove(stateDir + "/etcd")
 	if names := one.List(stateDir); len(names) != 0 || one.List(stateDir+"/etcd") != nil {
 		t.Errorf("after the removal: %v", names)
@@ -152,4 +157,35 @@ func TestCardsAndFiles(t *testing.T) {
 	if names := two.List(stateDir); strings.Join(names, " ") != "etcd" {
 		t.Errorf("the card has %v beside the copy", names)
 	}
+}
+
+// TestCopyCardOfARunningBoard copies the card while a program writes two files in turn.
+func TestCopyCardOfARunningBoard(t *testing.T) {
+	l := New(t, 2)
+	one, two := l.Board(1), l.Board(2)
+	p := one.StartCommand("sh", "-c", "while :; do echo >>/var/lib/first; echo >>/var/lib/second; done")
+	written := func(b *Board, name string) int {
+		data, _ := b.ReadFile("/var/lib/" + name)
+		return len(data)
+	}
+	wait := func(n int) {
+		t.Helper()
+		for end := time.Now().Add(setupLimit); written(one, "second") < n; {
+			if time.Now().After(end) {
+				t.Fatalf("%d lines are written, want %d", written(one, "second"), n)
+			}
+		}
+	}
+	wait(1)
+	for range 5 {
+		card := one.CopyCard()
+		two.PowerCut()
+		two.InsertCard(card)
+		if first, second := written(two, "first"), written(two, "second"); second < 1 || first-second < 0 || first-second > 1 {
+			t.Errorf("the copy has %d lines of the first file and %d of the second, which no instant had", first, second)
+		}
+		wait(written(one, "second") + 100)
+	}
+	one.PowerCut()
+	<-p.Done()
 }

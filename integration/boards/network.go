@@ -114,24 +114,32 @@ func (l *Lab) attach(bridge string, group []int) {
 	}
 }
 
-// Drop makes the switch lose what board from sends to board to, from or to a TCP port, silently and in this direction
-// only, as somebody's firewall does. Undrop ends all of it.
+// Drop makes the switch lose what board from sends to board to, from or to a port of TCP or UDP, silently and in this
+// direction only, as somebody's firewall does. Undrop ends all of it.
 func (l *Lab) Drop(from, to, port int) {
 	l.t.Helper()
-	rules := fmt.Sprintf(`table bridge lab {
-	chain cutter {
-		type filter hook forward priority 0; policy accept;
-		iifname "p%[1]d" oifname "p%[2]d" tcp dport %[3]d drop
-		iifname "p%[1]d" oifname "p%[2]d" tcp sport %[3]d drop
-	}
+	l.drop(from, to, port, "dport", "sport")
 }
-`, l.Board(from).Index, l.Board(to).Index, port)
-	if _, err := command(rules, "ip", "netns", "exec", l.hub(), "nft", "-f", "-"); err != nil {
+
+// DropTo is Drop for what goes to the port alone: what board from answers from its own port passes.
+func (l *Lab) DropTo(from, to, port int) {
+	l.t.Helper()
+	l.drop(from, to, port, "dport")
+}
+
+func (l *Lab) drop(from, to, port int, ends ...string) {
+	l.t.Helper()
+	var rules strings.Builder
+	for _, end := range ends {
+		fmt.Fprintf(&rules, "iifname p%d oifname p%d meta l4proto { tcp, udp } th %s %d drop\n", l.Board(from).Index, l.Board(to).Index, end, port)
+	}
+	table := fmt.Sprintf("table bridge lab {\nchain cutter {\ntype filter hook forward priority 0; policy accept;\n%s}\n}\n", rules.String())
+	if _, err := command(table, "ip", "netns", "exec", l.hub(), "nft", "-f", "-"); err != nil {
 		l.t.Fatal(err)
 	}
 }
 
-// Undrop ends what Drop began.
+// Undrop ends what Drop and DropTo began.
 func (l *Lab) Undrop() {
 	l.t.Helper()
 	if _, err := command("", "ip", "netns", "exec", l.hub(), "nft", "flush", "ruleset"); err != nil {

@@ -30,6 +30,31 @@ func reachAt(from, to *Board, port int, within time.Duration) error {
 	return conn.Close()
 }
 
+// datagramAt sends one by UDP to a port of the other board.
+func datagramAt(from, to *Board, port int, within time.Duration) error {
+	var listener net.PacketConn
+	err := to.InNetwork(func() (err error) {
+		listener, err = net.ListenPacket("udp", fmt.Sprintf(":%d", port))
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	defer listener.Close()
+	conn, err := from.Dial(net.Dialer{Timeout: within}, "udp", net.JoinHostPort(to.Address(), fmt.Sprint(port)))
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	if _, err = conn.Write([]byte("x")); err == nil {
+		err = listener.SetReadDeadline(time.Now().Add(within))
+	}
+	if err == nil {
+		_, _, err = listener.ReadFrom(make([]byte, 1))
+	}
+	return err
+}
+
 func mustReach(t *testing.T, from, to *Board) {
 	t.Helper()
 	if err := reach(from, to, 5*time.Second); err != nil {
