@@ -13,7 +13,7 @@ func fullCard() Card {
 		Plan:    strings.Repeat("f", 32),
 		PeerURL: "https://[2001:db8:1234:5678:9abc:def0:1234:5678]:2380", ClientURL: "https://[2001:db8:1234:5678:9abc:def0:1234:5678]:2379",
 		Healthy: true, Seat: Seat{Member: boardID(5), Life: boardID(6)}, Keys: 2, Never: true, Boards: 13, Voters: 7, Version: "1.12.3-rc.1+0123456789ab",
-		Renews: true, Sync: 9999, Trip: 1000, Pace: 5000, Missed: Missed{boardID(7), 999, true}, Twin: true, Replace: 36000, Beat: 200,
+		Renews: true, Sync: 9999, Trip: 1000, Pace: 5000,
 	}
 }
 
@@ -49,6 +49,32 @@ func TestLongNamesAreCut(t *testing.T) {
 		if err != nil || !strings.HasPrefix(long, got.Name) || len(got.Name) > 63 || got.PeerURL != c.PeerURL {
 			t.Errorf("%s: %+v, %v", name, got, err)
 		}
+	}
+}
+
+// TestCardGivesUpWhatIsOnlyRead: all that others decide by has room, whatever else a
+// card says, but for what can come later.
+func TestCardGivesUpWhatIsOnlyRead(t *testing.T) {
+	c := fullCard()
+	c.Log, c.Missed, c.Twin, c.Replace, c.Beat = Mark{1 << 30, 1 << 40}, Missed{boardID(7), 999, true}, true, 36000, 200
+	c.Alarms, c.Mislists = 3, boardID(8)
+	b, err := EncodeCard(c)
+	if err != nil || len(b) > MaxCard {
+		t.Fatalf("%d bytes, %v", len(b), err)
+	}
+	got, err := DecodeCard(b)
+	c.Name, c.Version, c.State, c.Missed, c.Mislists = got.Name, got.Version, got.State, got.Missed, got.Mislists
+	if err != nil || got != c {
+		t.Errorf("%+v, %v", got, err)
+	}
+	member := fullCard()
+	member.State, member.Role, member.Never, member.Seat = "restart", "voter", false, Seat{}
+	member.Log, member.Missed, member.Replace = Mark{1 << 30, 1 << 40}, Missed{boardID(7), 999, true}, 36000
+	if b, err = EncodeCard(member); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := DecodeCard(b); err != nil || got.Missed != member.Missed || got.State != "restart" {
+		t.Errorf("a member at work: %+v, %v", got, err)
 	}
 }
 
