@@ -19,6 +19,7 @@ func TestCard(t *testing.T) {
 		a.state.Row, a.state.Cluster.Keys = bootstrap.Restart, bootstrap.KeysSome
 		a.state.Etcd = bootstrap.Etcd{Proc: bootstrap.ProcRunning, Quorum: bootstrap.QuorumHeld}
 		edit(a)
+		a.state.Seat = a.seat
 		return a.card()
 	}
 	seat := discovery.Seat{Member: "m9", Life: "b1"}
