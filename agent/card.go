@@ -22,12 +22,13 @@ func (a *Agent) card() discovery.Card {
 		// Nothing of what the copied card says is this board's.
 		return c
 	}
+	c.Twin = bootstrap.IsTwin(s)
 	c.Cluster, c.Data = a.disk.Cluster, a.disk.State == bootstrap.DiskMember || a.disk.State == bootstrap.DiskDamaged
 	c.Healthy, c.Keys, c.Alarms = a.healthy(), int(s.Cluster.Keys), int(s.Etcd.Alarms)
 	// Never of a log that only lies here: what of it was not committed may yet be
 	// overwritten, and others would take that for a loss.
 	c.Log = discovery.Mark(a.runner.mark)
-	c.Trip = s.Pacing.Own.Trip
+	c.Trip, c.Missed = s.Pacing.Own.Trip, discovery.Missed(bootstrap.Longest(s))
 	if next := bootstrap.Unkept(s); next == 0 || next == a.board.Pace {
 		// Others follow it, so it must not be forgotten by a restart.
 		c.Pace = int(bootstrap.Steers(s))

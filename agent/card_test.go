@@ -19,6 +19,7 @@ func TestCard(t *testing.T) {
 		a.state.Row, a.state.Cluster.Keys = bootstrap.Restart, bootstrap.KeysSome
 		a.state.Etcd = bootstrap.Etcd{Proc: bootstrap.ProcRunning, Quorum: bootstrap.QuorumHeld}
 		edit(a)
+		a.state.Seat = a.seat
 		return a.card()
 	}
 	seat := discovery.Seat{Member: "m9", Life: "b1"}
@@ -59,6 +60,16 @@ func TestCard(t *testing.T) {
 		"without a leader":          {func(a *Agent) { a.state.Etcd.Quorum = bootstrap.QuorumLost }, func(c discovery.Card) bool { return c.Role == "voter" && !c.Healthy }},
 		"a pace that it keeps":      {steers(200), func(c discovery.Card) bool { return c.Pace == 200 }},
 		"one that is not on disk":   {steers(0), func(c discovery.Card) bool { return c.Pace == 0 }},
+		"a voter that is missed": {func(a *Agent) {
+			steers(200)(a)
+			a.state.Cluster.Members = append(a.state.Cluster.Members, bootstrap.Member{ID: "m2"})
+			a.state.Unseen = map[string]time.Time{"m2": a.state.Now.Add(-3 * time.Minute)}
+		}, func(c discovery.Card) bool { return c.Missed == discovery.Missed{Member: "m2", Minutes: 3} }},
+		"nobody is missed": {steers(200), func(c discovery.Card) bool { return c.Missed == discovery.Missed{} && !c.Twin }},
+		"a twin": {func(a *Agent) {
+			a.state.Self.ID, a.state.Now = a.board.ID, time.Now()
+			a.state.Twins = map[string]time.Time{a.board.ID: a.state.Now.Add(-time.Minute)}
+		}, func(c discovery.Card) bool { return c.Twin }},
 		"how far its log is":        {func(a *Agent) { a.runner.mark = bootstrap.Mark{Term: 3, Index: 70} }, func(c discovery.Card) bool { return c.Log == discovery.Mark{Term: 3, Index: 70} }},
 		"a log that only lies here": {func(a *Agent) { a.disk.Log = bootstrap.Mark{Term: 3, Index: 70} }, func(c discovery.Card) bool { return c.Log == discovery.Mark{} }},
 		"no seat given":             {func(a *Agent) { a.seat = bootstrap.Seat{} }, func(c discovery.Card) bool { return c.Seat == discovery.Seat{} }},

@@ -141,6 +141,7 @@ func (a *Agent) warnings() []string {
 	if w := a.speed.warning(); w != "" {
 		all = append(all, w)
 	}
+	all = append(all, bootstrap.Differences(a.state)...)
 	if w := a.outlived(); w != "" && a.renewal.Since.IsZero() {
 		// Whoever installed it did not ask this agent, or not in time.
 		all = append(all, w+"; `agent service restart` lets it take over when the cluster can do without this board")

@@ -44,7 +44,7 @@ func (a *Agent) observe(now time.Time) bootstrap.Observation {
 	o.Want = bootstrap.Want{Cluster: p.Cluster, Boards: p.Boards, Voters: p.Voters,
 		Never: p.Founding == profiles.FoundingNever, ReplaceAfter: p.Heal.ReplaceAfter,
 		Heartbeat: p.Etcd.Heartbeat, GossipPort: p.Discovery.GossipPort}
-	o.Self.PeerURL, o.Self.Trouble = f.peerURL(), f.trouble
+	o.Self.PeerURL, o.Self.ClientURL, o.Self.Trouble = f.peerURL(), f.clientURL(), f.trouble
 	if f.address.IsValid() {
 		o.Self.Address = f.address.String()
 	}
@@ -188,7 +188,7 @@ func peers(seen []discovery.Peer) []bootstrap.Peer {
 		out[i] = bootstrap.Peer{ID: p.Board, Life: p.Life, Name: p.Name, Address: p.Address.String(), Alive: p.Alive, Since: p.Since,
 			Data: p.Data, Cluster: p.Cluster, Member: p.Member, Plan: p.Plan, Seat: bootstrap.Seat{Member: p.Seat.Member, Life: p.Seat.Life}, Keys: keys(p.Keys), PeerURL: p.PeerURL, Role: p.Role, Healthy: p.Healthy, Boards: p.Boards, Voters: p.Voters, Never: p.Never, Renews: p.Renews, Mislists: p.Mislists,
 			Measures: bootstrap.Measures{Sync: p.Sync, Trip: p.Trip}, Pace: bootstrap.Pace(p.Pace),
-			Log: bootstrap.Mark(p.Log), Alarms: bootstrap.Alarms(p.Alarms), Missed: bootstrap.Missed(p.Missed), Twin: p.Twin,
+			Log: bootstrap.Mark(p.Log), Alarms: bootstrap.Alarms(p.Alarms), Missed: bootstrap.Missed(p.Missed), Twin: p.Twin, Doubled: p.Doubled, ClientURL: p.ClientURL,
 			ReplaceAfter: time.Duration(p.Replace) * time.Second, Heartbeat: time.Duration(p.Beat) * time.Millisecond, GossipPort: p.Port}
 	}
 	return out

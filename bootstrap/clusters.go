@@ -120,7 +120,7 @@ func Deserted(s State) bool {
 		voters++
 		owner, known := ownerOf(s, m.ID)
 		p := peerByID(s.Peers, owner.Board)
-		if known && p != nil && p.Alive && p.Life != "" && p.Life != owner.Life {
+		if known && p != nil && p.Alive && p.Life != "" && p.Life != owner.Life && !s.doubled(p.ID) {
 			gone++
 		}
 	}

@@ -84,11 +84,11 @@ func active(boards ...string) []Progress {
 // learning is a voter beside which board d's member 99 learns.
 func learning() State {
 	s := voter()
-	s.Want.Voters = 5
 	s.Cluster.Members = append(s.Cluster.Members, Member{ID: "99", PeerURL: "https://10.0.0.4:2380", Learner: true, Started: true})
 	s.Peers[2] = with(peer("d", 4), func(p *Peer) { p.Data, p.Cluster, p.Member, p.Role = true, planID(), "99", "learner" })
 	s.Etcd.Progress = append(s.Etcd.Progress, Progress{Member: "99", Active: true})
 	s.Learning = Learning{Member: "99", Since: t0}
+	profiled(5)(&s)
 	return s
 }
 

@@ -1,6 +1,7 @@
 package bootstrap
 
 import (
+	"cmp"
 	"maps"
 	"slices"
 	"time"
@@ -33,9 +34,17 @@ type State struct {
 	Proposals int       // how often it has, since it last saw the fleet change
 	Bound     time.Time // since when it is bound to the present ballot of another board; zero: it is not
 
-	// What a steward remembers. It begins anew with each agent: a board counts
-	// as unseen only for as long as this agent has looked.
+	Asks  Asks
+	Apart time.Time // since when the profiles of living boards differ; zero: they do not
+
+	Twins map[string]time.Time // by board ID: when it was last shown by two boards, or by one that said so
+	Heard map[string]Absence   // by member ID: the voters that a steward says it misses, this board itself before
+
+	// What a steward remembers. Its agent begins anew: a board counts as unseen only
+	// for as long as somebody has looked.
 	Unseen   map[string]time.Time // by member ID: since when neither gossip nor raft shows it
+	Silent   map[string]time.Time // by member ID of a voter: since when raft does not, whatever gossip shows
+	Handed   time.Time            // when it last gave leadership to a board that may see more; zero: never
 	Learning Learning
 	Tried    map[string]Try // by board ID: that it gave up a seat as a learner
 	Moves    []Move         // boards that came or went within the last steady
@@ -92,7 +101,7 @@ func Fold(prev State, facts Observation) State {
 	if facts.Etcd.Proc == ProcStopped {
 		next.StartedAs = ""
 	}
-	return next.watchSeats(prev).watchPace(prev).watchStray(prev)
+	return next.watchTwins(prev).watchProfiles(prev).watchHeard(prev).watchSeats(prev).watchPace(prev).watchStray(prev)
 }
 
 // watchSeats carries what a steward must know over time.
@@ -111,20 +120,28 @@ func (s State) watchSeats(prev State) State {
 		}
 	}
 	if !s.Etcd.Leader || s.Etcd.Progress == nil || s.Cluster.AsOf.IsZero() {
-		s.Unseen, s.Learning = nil, Learning{}
+		s.Unseen, s.Silent, s.Learning = nil, nil, Learning{}
 		return s
 	}
-	unseen := map[string]time.Time{}
+	unseen, silent := map[string]time.Time{}, map[string]time.Time{}
 	learning := Learning{}
 	for _, m := range s.Cluster.Members {
+		heard := Absence{}
+		if prev.Unseen == nil {
+			// It goes on where the steward before it was. Later it knows better by itself.
+			heard = s.Heard[m.ID]
+		}
 		if !shows(s, m) {
-			unseen[m.ID] = since(prev.Unseen[m.ID], s.Now, true)
+			unseen[m.ID] = since(cmp.Or(prev.Unseen[m.ID], heard.Unseen), s.Now, true)
+		}
+		if !m.Learner && m.ID != s.Disk.Member && reported(s, m.ID) && !progress(s, m.ID).Active {
+			silent[m.ID] = since(cmp.Or(prev.Silent[m.ID], heard.Silent), s.Now, true)
 		}
 		if m.Learner {
 			learning = prev.Learning.follow(s, m)
 		}
 	}
-	s.Unseen, s.Learning = unseen, learning
+	s.Unseen, s.Silent, s.Learning = unseen, silent, learning
 	return s
 }
 
@@ -149,6 +166,10 @@ func (s State) Note(a Action) State {
 		s.Proposals++
 	case Start:
 		s.StartedAs = a.Why
+	case Transfer:
+		if a.Why == SeatReplace && !s.hands() {
+			s.Handed = s.Now
+		}
 	case Stop:
 		if wedged(s) {
 			s.Wedged, s.Unanswered = s.Wedged+1, s.Now

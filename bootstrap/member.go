@@ -122,25 +122,44 @@ func openSeats(s State) string {
 	if !s.Etcd.Leader || !s.Cluster.known(s.Now) {
 		return ""
 	}
-	for i, m := range s.Cluster.Members {
-		if at := s.Unseen[m.ID]; !at.IsZero() && !m.Learner {
-			text := fmt.Sprintf("; voter %s has been unseen for %s", nameOf(s, &s.Cluster.Members[i]), s.Now.Sub(at).Round(time.Second))
-			switch {
-			case s.Want.ReplaceAfter == 0:
-				return text
-			case len(standbys(s)) == 0:
-				return text + ", and no standby could take its seat"
-			}
-			return fmt.Sprintf("%s, and loses its seat after %s", text, s.Want.ReplaceAfter)
+	text := ""
+	for _, p := range s.Peers {
+		if s.doubled(p.ID) {
+			text += fmt.Sprintf("; board ID %s (%s) is or was lately shown by two boards, and nothing is concluded from it", p.ID, p.Name)
 		}
 	}
+	for i := range s.Cluster.Members {
+		if what, after := missedVoter(s, &s.Cluster.Members[i]); what != "" {
+			switch text += "; " + what; {
+			case after == 0:
+			case len(standbys(s)) == 0:
+				text += ", and no standby could take its seat"
+			default:
+				text += fmt.Sprintf(", and loses its seat after %s", after)
+			}
+			return text
+		}
+	}
+	return text + freeSeats(s)
+}
+
+// freeSeats says why the seats that are taken are not as many as are asked for.
+func freeSeats(s State) string {
+	voters := s.Cluster.voters()
+	low, high := voterBounds(s)
+	seats := max(high, fewest)
 	for _, p := range s.Peers {
-		if p.Alive && p.Role == "standby" && resting(s, p.ID) && s.Cluster.voters() < s.Want.Voters {
+		if p.Alive && p.Role == "standby" && resting(s, p.ID) && voters < low {
 			return fmt.Sprintf("; %s was given a seat %s and could not take it; it is tried again later", p.Name, times(s.Tried[p.ID].Times))
 		}
 	}
-	if voters := s.Cluster.voters(); voters < s.Want.Voters {
-		return fmt.Sprintf("; %d of %d seats are taken, and more standbys are needed", voters, s.Want.Voters)
+	switch {
+	case voters < low:
+		return fmt.Sprintf("; %d of %d seats are taken, and more standbys are needed", voters, low)
+	case voters > high && high < fewest && voters <= fewest:
+		return fmt.Sprintf("; `voters: %d` is asked for: to go down to that, run `agent leave` on the boards that shall give up their seats", high)
+	case voters > seats && !lowered(s):
+		return fmt.Sprintf("; %d of %d seats are taken, and one is given up once all profiles have asked for no more for a minute", voters, seats)
 	}
 	return ""
 }

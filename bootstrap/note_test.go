@@ -73,8 +73,9 @@ func TestNoteTriedSendsTheNextSeatElsewhere(t *testing.T) {
 		t.Errorf("two seats in vain count as %+v", twice)
 	}
 	free := voter()
-	free.Want.Voters, free.Tried = 5, s.Tried
+	free.Tried = s.Tried
 	free.Peers = append(free.Peers, standbyPeer("e", 5), standbyPeer("f", 6))
+	profiled(5)(&free)
 	if a := Decide(Fold(free, free.Observation)); a.Do != Add || a.Board != "e" {
 		t.Errorf("got %s %s, want a seat for e", a.Do, a.Board)
 	}

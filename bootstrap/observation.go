@@ -57,6 +57,7 @@ type Self struct {
 	ID, Life, Name string
 	Address        string // "" while the board has none
 	PeerURL        string // where its etcd would listen now; "" without an address
+	ClientURL      string // the same for clients
 	Patience       time.Duration
 	Trouble        string // why this board cannot gossip; "" when it can
 }
@@ -179,6 +180,7 @@ type Peer struct {
 	Seat           Seat      // what it last gave as steward; Board is not told, the life is that board's alone
 	Keys           Keys      // whether a key was ever written to its cluster
 	PeerURL        string
+	ClientURL      string
 	Role           string
 	Healthy        bool   // its etcd answers and has a leader
 	Boards, Voters int    // founding terms of its profile
@@ -197,11 +199,12 @@ type Peer struct {
 	GossipPort     int           // at which it is seen; 0: not known
 }
 
-// Missed is the voter that a steward has not seen for the longest, and for how many
+// Missed is the voter that a steward has missed for the longest, and for how many
 // whole minutes: whoever leads next goes on from there.
 type Missed struct {
 	Member  string
 	Minutes int
+	Silent  bool // its board is on, and raft does not hear of it
 }
 
 // Alarms are etcd's, raised for the whole cluster: as long as one stands, writes are

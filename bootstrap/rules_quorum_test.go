@@ -36,6 +36,10 @@ func (j *judge) throughTheQuorum() {
 	case Transfer:
 		m := j.member(a.Target)
 		p := j.card(a.Target)
+		if a.Why == SeatReplace {
+			j.handOver(m)
+			return
+		}
 		j.rule((leaves || j.turn()) && s.Etcd.Leader && a.Target != s.Disk.Member, "only a leader that leaves, or goes down in its turn, hands over")
 		j.rule(m != nil && !m.Learner && p != nil && p.Healthy, "leadership goes to a voter that works")
 	case TakeTurn:
@@ -133,18 +137,20 @@ func (j *judge) add() {
 	voters := len(j.voters())
 	j.rule(s.Etcd.Progress != nil && j.whole(""), "nobody is added while a voter does not answer")
 	j.rule(!j.learning(), "one change at a time: nobody is added beside a learner")
-	j.rule(voters < s.Want.Voters, "nobody is added beyond the seats")
+	least, _ := j.asked()
+	j.rule(voters < least, "nobody is added beyond the seats of any profile")
 	i := slices.IndexFunc(j.able(), func(p Peer) bool { return p.ID == a.Board && p.Life == a.Life && p.PeerURL == a.PeerURL })
 	j.rule(a.Board != "" && i >= 0, "a seat goes only to a living standby without data, where it is, in its present life")
-	j.rule(voters%2 == 0 || voters+1 == s.Want.Voters || len(j.able()) > 1, "an even number of voters is only passed through")
+	j.rule(voters%2 == 0 || voters+1 == least || len(j.able()) > 1, "an even number of voters is only passed through")
 }
 
 func (j *judge) promote() {
 	s := j.s
+	least, _ := j.asked()
 	m := j.member(j.a.Target)
 	synced := slices.ContainsFunc(s.Etcd.Progress, func(p Progress) bool { return p.Member == j.a.Target && p.Active && p.InSync })
 	j.rule(m != nil && m.Learner && synced, "only a learner that answers and is in sync becomes a voter")
-	j.rule(j.whole("") && len(j.voters()) < s.Want.Voters, "nobody becomes a voter beyond the seats, or while a voter does not answer")
+	j.rule(j.whole("") && len(j.voters()) < least, "nobody becomes a voter beyond the seats, or while a voter does not answer")
 }
 
 func (j *judge) removeSelf() {
@@ -165,21 +171,81 @@ func (j *judge) removeOther() {
 	}
 	switch a.Why {
 	case SeatReplace:
-		since := s.Unseen[a.Target]
-		j.rule(!m.Learner && !j.seen(a.Target), "only a voter that nobody sees is replaced")
-		j.rule(s.Want.ReplaceAfter > 0 && !since.IsZero() && s.Now.Sub(since) >= s.Want.ReplaceAfter, "a voter is replaced only after as long as the owner said")
+		j.replace(m)
 		ready := slices.ContainsFunc(s.Etcd.Progress, func(p Progress) bool { m := j.member(p.Member); return m != nil && m.Learner && p.Active && p.InSync })
 		j.rule(len(j.able()) > 0 || ready, "a voter is replaced only if a standby, or a learner in sync, could take its seat")
-		j.rule(j.came(a.Target) < 2, "nobody is replaced while boards come and go")
+		j.rule(j.came(a.Target) < max(2, (len(s.Peers)+1)/4), "nobody is replaced while boards come and go")
 	case Reflashed:
 		j.rule(!j.active(a.Target) && j.otherLife(a.Target), "only a member whose board lives on with another disk is removed for that")
+		j.rule(!j.twinned(j.boardOf(a.Target)), "nothing is concluded from an ID that two boards show or lately showed")
 	case SeatStalled:
 		j.rule(m.Learner && j.waited(m), "only a learner that does not come further gives up its seat")
 	case SeatSurplus:
-		j.rule(s.Want.Voters > 0 && (len(j.voters()) > s.Want.Voters || m.Learner && len(j.voters()) == s.Want.Voters), "only what is beyond the seats is surplus")
+		j.surplus(m)
 	default:
 		j.rule(false, "a member is removed only for a reason that the table knows")
 	}
+}
+
+// asked are the fewest and the most voters that a living board's profile asks for.
+func (j *judge) asked() (least, most int) {
+	all := []int{j.s.Want.Voters}
+	for _, p := range j.s.Peers {
+		if p.Alive && p.Voters > 0 {
+			all = append(all, p.Voters)
+		}
+	}
+	return slices.Min(all), slices.Max(all)
+}
+
+// surplus: what is taken from the fleet rests on all profiles, for a minute.
+func (j *judge) surplus(m *Member) {
+	s, voters := j.s, len(j.voters())
+	_, most := j.asked()
+	j.rule(s.Want.Voters > 0 && (voters > most || m.Learner && voters == most), "only what is beyond the seats of every profile is surplus")
+	j.rule(m.Learner || voters > 3, "for surplus nothing is taken from three")
+	j.rule(s.Asks.Most == most && !s.Asks.Since.IsZero() && s.Now.Sub(s.Asks.Since) >= time.Minute, "what is surplus was so in all profiles for a minute")
+	for _, o := range j.voters() {
+		told := slices.ContainsFunc(s.Peers, func(p Peer) bool { return p.Alive && p.Member == o.ID && p.Voters > 0 })
+		j.rule(o.ID == s.Disk.Member || !j.active(o.ID) || told, "nothing is surplus while the profile of a voter that answers is not known")
+	}
+}
+
+// replace: only who is missed by all for as long as all owners' profiles say.
+func (j *judge) replace(m *Member) {
+	s, a := j.s, j.a
+	after, never := s.Want.ReplaceAfter, s.Want.ReplaceAfter == 0
+	for _, p := range s.Peers {
+		if p.Alive && p.Voters > 0 {
+			after, never = max(after, p.ReplaceAfter), never || p.ReplaceAfter < 0
+		}
+	}
+	j.rule(!m.Learner && !j.active(a.Target), "only a voter of which raft does not hear is replaced")
+	unseen, silent := s.Unseen[a.Target], s.Silent[a.Target]
+	gone := !j.seen(a.Target) && !unseen.IsZero() && s.Now.Sub(unseen) >= after
+	mute := !silent.IsZero() && s.Now.Sub(silent) >= 2*after
+	j.rule(!never && (gone || mute), "a voter is replaced only after as long as every profile says, and twice that while its board is on")
+}
+
+// handOver: a steward that may be blind gives leadership to a voter that answers.
+func (j *judge) handOver(m *Member) {
+	s := j.s
+	shown := func(id string) bool {
+		return slices.ContainsFunc(s.Peers, func(p Peer) bool { return p.Alive && p.Member == id })
+	}
+	j.rule(s.Etcd.Leader && m != nil && !m.Learner && m.ID != s.Disk.Member && j.active(m.ID) && !shown(m.ID), "who may be blind hands over to a voter that answers and that it does not see")
+	j.rule(len(j.able()) == 0 && !j.learning(), "leadership is not given away where a standby is at hand")
+	j.rule(s.Handed.IsZero() || s.Now.Sub(s.Handed) < 5*time.Second || s.Now.Sub(s.Handed) >= 10*time.Minute, "leadership is given away for that once in ten minutes")
+	waits := slices.ContainsFunc(j.voters(), func(o Member) bool {
+		return !j.active(o.ID) && s.Want.ReplaceAfter > 0 && (!s.Unseen[o.ID].IsZero() || !s.Silent[o.ID].IsZero())
+	})
+	j.rule(waits, "leadership is given away only while a voter is missed")
+}
+
+// twinned says that two boards show an ID, or lately did.
+func (j *judge) twinned(board string) bool {
+	at, ok := j.s.Twins[board]
+	return ok && j.s.Now.Sub(at) < 10*time.Minute
 }
 
 // came counts the boards, but for a member's own, that came or went a moment ago.
@@ -215,7 +281,7 @@ func (j *judge) otherLife(member string) bool {
 		return false
 	}
 	shown := slices.ContainsFunc(j.s.Peers, func(p Peer) bool { return p.Alive && p.Member == member })
-	return !shown && slices.ContainsFunc(j.s.Peers, func(p Peer) bool { return p.ID == owner.Board && p.Alive && p.Life != "" && p.Life != owner.Life })
+	return !shown && !j.twinned(owner.Board) && slices.ContainsFunc(j.s.Peers, func(p Peer) bool { return p.ID == owner.Board && p.Alive && p.Life != "" && p.Life != owner.Life })
 }
 
 // waited says that a learner has had the time that each step of its start takes
@@ -231,7 +297,9 @@ func (j *judge) waited(m *Member) bool {
 		return j.otherLife(m.ID) || idle >= time.Minute && !snapshot || idle >= 10*time.Minute
 	}
 	owned := slices.ContainsFunc(s.Owners, func(o Owner) bool { return o.Member == m.ID }) || s.Seat.Member == m.ID
-	moved := slices.ContainsFunc(s.Peers, func(p Peer) bool { return p.Alive && p.ID == s.Seat.Board && p.PeerURL != m.PeerURL })
+	moved := slices.ContainsFunc(s.Peers, func(p Peer) bool {
+		return p.Alive && p.ID == s.Seat.Board && p.PeerURL != m.PeerURL && !j.twinned(p.ID)
+	})
 	return j.otherLife(m.ID) || moved || idle >= 10*time.Second || !owned && !j.seen(m.ID) && !m.Started && idle >= 5*time.Second
 }
 

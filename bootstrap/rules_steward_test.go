@@ -22,7 +22,7 @@ func seats() sweep {
 	dims := []dim{
 		learners(),
 		standbyBoards(),
-		vary(func(s *State) { s.Want.Voters = 3 }, func(s *State) { s.Want.Voters = 0 }, func(s *State) { s.Want.Voters = 5 }),
+		vary(profiled(3), func(s *State) { s.Want.Voters = 0 }, profiled(5)),
 		vary(same, func(s *State) { s.Etcd.Leader = false }, func(s *State) { s.Etcd.Progress = nil }, func(s *State) { s.Cluster.AsOf = t0.Add(-time.Minute) },
 			func(s *State) { s.Etcd.Quorum = QuorumUnknown }, func(s *State) { s.Disk.Readdressed = true }, func(s *State) { s.Etcd.Learner = true }),
 		varyWhere(func(s State) bool { return undisturbed(s) && missed(s) }, func(s *State) { unseenFor(s, 11*time.Minute) }, func(s *State) { unseenFor(s, time.Minute) },

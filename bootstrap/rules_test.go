@@ -18,7 +18,7 @@ type sweep struct {
 // docs/design.md, over every combination of what matters to them.
 func TestEveryCombinationKeepsTheRules(t *testing.T) {
 	rows, whole := map[Row]bool{}, true
-	for _, w := range []sweep{foundings(), disks(), addresses(), places(), rivals(), seats(), leavings(), renewals(), olderDisks(), olderBlanks()} {
+	for _, w := range []sweep{foundings(), disks(), addresses(), places(), rivals(), seats(), doubts(), leavings(), renewals(), olderDisks(), olderBlanks()} {
 		ran := false
 		t.Run(w.name, func(t *testing.T) {
 			ran = true

@@ -44,16 +44,23 @@ func steward(s State) (Action, bool) {
 	if l := learner(s); l != nil {
 		return tendLearner(s, l), true
 	}
-	if m := due(s); m != nil && len(standbys(s)) > 0 && calm(s, boardOf(s, m.ID)) {
+	switch m := due(s); {
+	case m == nil:
+	case len(standbys(s)) == 0:
+		if a, ok := handOver(s, m); ok {
+			return a, true
+		}
+	case calm(s, boardOf(s, m.ID)):
 		if a, ok := replace(s, m); ok {
 			return a, true
 		}
 	}
+	low, high := voterBounds(s)
 	switch voters := s.Cluster.voters(); {
-	case voters > s.Want.Voters:
-		return surplus(s)
-	case voters < s.Want.Voters:
-		return add(s)
+	case voters > max(high, fewest) && lowered(s):
+		return surplus(s, max(high, fewest))
+	case voters < low:
+		return add(s, low)
 	}
 	return Action{}, false
 }
@@ -71,7 +78,8 @@ func Offer(s State) Seat {
 // tendLearner brings the one open change to its end: the learner becomes a
 // voter, or gives up its seat.
 func tendLearner(s State, l *Member) Action {
-	p := progress(s, l.ID)
+	p, voters := progress(s, l.ID), s.Cluster.voters()
+	low, high := voterBounds(s)
 	wait := Action{Do: Wait, Why: SeatPromote, Say: fmt.Sprintf("learner %s catches up", nameOf(s, l)), WaitsFor: []string{nameOf(s, l)}, Again: tend}
 	if why := stalled(s, l); why != "" {
 		if a, ok := remove(s, SeatStalled, l, fmt.Sprintf("learner %s gives up its seat: %s", nameOf(s, l), why)); ok {
@@ -82,10 +90,13 @@ func tendLearner(s State, l *Member) Action {
 	switch {
 	case !p.InSync || !p.Active:
 		return wait
-	case s.Cluster.voters() >= s.Want.Voters:
-		if a, ok := remove(s, SeatSurplus, l, fmt.Sprintf("learner %s is not needed: all %d seats are taken", nameOf(s, l), s.Want.Voters)); ok {
+	case voters >= high && lowered(s):
+		if a, ok := remove(s, SeatSurplus, l, fmt.Sprintf("learner %s is not needed: all %d seats are taken", nameOf(s, l), high)); ok {
 			return a
 		}
+	case voters >= low && len(silent(s, "")) == 0:
+		wait.Say = fmt.Sprintf("learner %s is in sync, and whether it is needed is not clear yet: `voters` was changed, or is not the same in all profiles", nameOf(s, l))
+		return wait
 	case renews(s, l.ID):
 		wait.Say = fmt.Sprintf("learner %s is in sync, and is to start anew before it becomes a voter", nameOf(s, l))
 		return wait
@@ -120,9 +131,9 @@ func stalled(s State, l *Member) string {
 	board := peerByID(s.Peers, owner.Board)
 	claimed := board != nil && board.Alive && board.Member == l.ID
 	switch {
-	case known && board != nil && board.Alive && !claimed && board.Life != owner.Life:
+	case known && board != nil && board.Alive && !claimed && !s.doubled(owner.Board) && board.Life != owner.Life:
 		return "its board has another disk by now"
-	case known && board != nil && board.Alive && !claimed && !p.Active && board.PeerURL != l.PeerURL:
+	case known && board != nil && board.Alive && !claimed && !s.doubled(owner.Board) && !p.Active && board.PeerURL != l.PeerURL:
 		return "its board is at another address by now"
 	case !known && !l.Started && !p.Active && idle >= stallUnclaimed:
 		return "nobody knows for which board it was added"
@@ -141,8 +152,8 @@ func stalled(s State, l *Member) string {
 // replace takes the seat of a dead voter: it goes first, because etcd v3.7.3
 // adds nobody while a voter is down (server/etcdserver/util.go).
 func replace(s State, m *Member) (Action, bool) {
-	return remove(s, SeatReplace, m, fmt.Sprintf("voter %s has been unseen for %s; it loses its seat to a standby",
-		nameOf(s, m), s.Now.Sub(s.Unseen[m.ID]).Round(time.Second)))
+	text, _ := missedVoter(s, m)
+	return remove(s, SeatReplace, m, text+"; it loses its seat to a standby")
 }
 
 // remove takes a member out. One that answers goes only while all voters do. One
@@ -165,9 +176,9 @@ func remove(s State, why Row, m *Member, say string) (Action, bool) {
 	return Action{Do: Remove, Why: why, Say: say, Target: m.ID, Members: s.Cluster.Members, Again: tend}, true
 }
 
-// surplus takes a seat away after `voters` was lowered: from one that does not
-// answer, else from the one with the highest ID, never from the leader.
-func surplus(s State) (Action, bool) {
+// surplus takes a seat away after `voters` was lowered in all profiles: from one that
+// does not answer, else from the one with the highest ID, never from the leader.
+func surplus(s State, seats int) (Action, bool) {
 	var spare *Member
 	for i, m := range s.Cluster.Members {
 		if m.Learner || m.ID == s.Disk.Member {
@@ -180,21 +191,21 @@ func surplus(s State) (Action, bool) {
 	if spare == nil {
 		return Action{}, false
 	}
-	return remove(s, SeatSurplus, spare, fmt.Sprintf("%d of %d seats are taken; voter %s gives up its own", s.Cluster.voters(), s.Want.Voters, nameOf(s, spare)))
+	return remove(s, SeatSurplus, spare, fmt.Sprintf("%d of %d seats are taken; voter %s gives up its own", s.Cluster.voters(), seats, nameOf(s, spare)))
 }
 
 // add gives a free seat to a standby. An even number of voters survives no more
 // than one less: it is only passed through with another standby at hand.
-func add(s State) (Action, bool) {
+func add(s State, seats int) (Action, bool) {
 	able, voters := standbys(s), s.Cluster.voters()
 	if len(able) == 0 || len(silent(s, "")) > 0 {
 		return Action{}, false
 	}
-	if (voters+1)%2 == 0 && voters+1 < s.Want.Voters && len(able) < 2 {
+	if (voters+1)%2 == 0 && voters+1 < seats && len(able) < 2 {
 		return Action{}, false
 	}
 	p := able[0]
-	return Action{Do: Add, Why: SeatAdd, Say: fmt.Sprintf("%d of %d seats are taken; %s gets one, as a learner first", voters, s.Want.Voters, p.Name),
+	return Action{Do: Add, Why: SeatAdd, Say: fmt.Sprintf("%d of %d seats are taken; %s gets one, as a learner first", voters, seats, p.Name),
 		Board: p.ID, Life: p.Life, PeerURL: p.PeerURL, Members: s.Cluster.Members, Again: tend}, true
 }
 
@@ -221,17 +232,6 @@ func resting(s State, board string) bool {
 	return t.Times > 0 && s.Now.Sub(t.At) < min(restFirst<<min(t.Times-1, 10), restMost)
 }
 
-// due is a voter that has been unseen for so long that its seat is free.
-func due(s State) *Member {
-	for i, m := range s.Cluster.Members {
-		unseen := s.Unseen[m.ID]
-		if !m.Learner && s.Want.ReplaceAfter > 0 && !unseen.IsZero() && s.Now.Sub(unseen) >= s.Want.ReplaceAfter {
-			return &s.Cluster.Members[i]
-		}
-	}
-	return nil
-}
-
 // calm says that not many boards came or went lately, the given one left out.
 // After a mains cut nothing is replaced before everybody had the time to be back.
 func calm(s State, but string) bool {
@@ -250,7 +250,7 @@ func reflashed(s State) (*Member, string) {
 	for i, m := range s.Cluster.Members {
 		owner, known := ownerOf(s, m.ID)
 		p := peerByID(s.Peers, owner.Board)
-		if known && p != nil && p.Alive && p.Life != "" && p.Life != owner.Life && p.Member != m.ID && !progress(s, m.ID).Active {
+		if known && p != nil && p.Alive && p.Life != "" && p.Life != owner.Life && p.Member != m.ID && !s.doubled(p.ID) && !progress(s, m.ID).Active {
 			return &s.Cluster.Members[i], p.Name
 		}
 	}
@@ -269,9 +269,10 @@ func silent(s State, but string) []string {
 	return names
 }
 
-// shows says that a member is seen: by raft, or on a living board's card.
+// shows says that a member is seen: by raft, or on a living board's card. Where two
+// boards show the ID of its own, the other one's card may hide it.
 func shows(s State, m Member) bool {
-	if m.ID == s.Disk.Member || progress(s, m.ID).Active {
+	if m.ID == s.Disk.Member || progress(s, m.ID).Active || s.doubled(boardOf(s, m.ID)) {
 		return true
 	}
 	return slices.ContainsFunc(s.Peers, func(p Peer) bool { return p.Alive && p.Member == m.ID })

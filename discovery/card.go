@@ -62,6 +62,7 @@ type Mark struct {
 type Missed struct {
 	Member  string `json:"m"` // hex
 	Minutes int    `json:"n,omitempty"`
+	Silent  bool   `json:"s,omitempty"` // its board is on, and its etcd is not heard of
 }
 
 // wireCard is the JSON form. Its keys are short because 512 bytes is all there is.
@@ -113,15 +114,21 @@ func (e *CardSizeError) Error() string {
 }
 
 // EncodeCard gives the JSON form of a card, at most MaxCard bytes. Long names,
-// states and versions are cut, and the name goes first where that is not enough;
-// a card that is too long even then is a *CardSizeError.
+// states and versions are cut. Where that is not enough what is only read goes, the
+// name first, and then what can come later; a card that is too long even
+// then is a *CardSizeError.
 func EncodeCard(c Card) ([]byte, error) {
 	c.State = cut(c.State, maxCardState)
 	c.Version = cut(c.Version, maxCardVersion)
-	size := 0
 	// JSON escapes can make a name six times as long, so its length is tried, not computed.
-	for n := maxCardName; ; n /= 2 {
-		c.Name = cut(c.Name, n)
+	var give []func()
+	for n := maxCardName; n > 0; n /= 2 {
+		give = append(give, func() { c.Name = cut(c.Name, n) })
+	}
+	give = append(give, func() { c.Name = "" }, func() { c.Version = "" }, func() { c.State = "" }, func() { c.Missed = Missed{} }, func() { c.Mislists = "" })
+	size := 0
+	for _, up := range give {
+		up()
 		b, err := json.Marshal(wireCard(c))
 		if err != nil {
 			return nil, fmt.Errorf("encode card of board %s: %w", c.Board, err)
@@ -129,10 +136,8 @@ func EncodeCard(c Card) ([]byte, error) {
 		if size = len(b); size <= MaxCard {
 			return b, nil
 		}
-		if n == 0 {
-			return nil, &CardSizeError{Size: size}
-		}
 	}
+	return nil, &CardSizeError{Size: size}
 }
 
 // DecodeCard reads what EncodeCard wrote. Unknown keys are ignored, so that a
@@ -181,6 +186,7 @@ type Peer struct {
 	Port    int // gossip port
 	Alive   bool
 	Since   time.Time // of the last change of Alive, by our own clock
+	Doubled bool      // two living boards show this ID, in different lives
 }
 
 // Message is what another board sent to us.

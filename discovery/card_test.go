@@ -52,6 +52,32 @@ func TestLongNamesAreCut(t *testing.T) {
 	}
 }
 
+// TestCardGivesUpWhatIsOnlyRead: all that others decide by has room, whatever else a
+// card says, but for what can come later.
+func TestCardGivesUpWhatIsOnlyRead(t *testing.T) {
+	c := fullCard()
+	c.Log, c.Missed, c.Twin, c.Replace, c.Beat = Mark{1 << 30, 1 << 40}, Missed{boardID(7), 999, true}, true, 36000, 200
+	c.Alarms, c.Mislists = 3, boardID(8)
+	b, err := EncodeCard(c)
+	if err != nil || len(b) > MaxCard {
+		t.Fatalf("%d bytes, %v", len(b), err)
+	}
+	got, err := DecodeCard(b)
+	c.Name, c.Version, c.State, c.Missed, c.Mislists = got.Name, got.Version, got.State, got.Missed, got.Mislists
+	if err != nil || got != c {
+		t.Errorf("%+v, %v", got, err)
+	}
+	member := fullCard()
+	member.State, member.Role, member.Never, member.Seat = "restart", "voter", false, Seat{}
+	member.Log, member.Missed, member.Replace = Mark{1 << 30, 1 << 40}, Missed{boardID(7), 999, true}, 36000
+	if b, err = EncodeCard(member); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := DecodeCard(b); err != nil || got.Missed != member.Missed || got.State != "restart" {
+		t.Errorf("a member at work: %+v, %v", got, err)
+	}
+}
+
 func TestCardThatIsTooLong(t *testing.T) {
 	c := fullCard()
 	c.PeerURL = strings.Repeat("x", 500)

@@ -99,13 +99,18 @@ func (v *view) tidy() {
 	}
 }
 
-// best picks the present entry of each board.
+// best picks the present entry of each board. A board that moved shows its past for
+// some seconds, in the same life; in another one it is another board.
 func (v *view) best() map[string]Peer {
 	best := make(map[string]Peer, len(v.entries))
 	for _, p := range v.entries {
-		if old, ok := best[p.Board]; !ok || presentBefore(p, old) {
-			best[p.Board] = p
+		old, ok := best[p.Board]
+		doubled := old.Doubled || old.Alive && p.Alive && old.Life != "" && p.Life != "" && old.Life != p.Life
+		if ok && !presentBefore(p, old) {
+			p = old
 		}
+		p.Doubled = doubled
+		best[p.Board] = p
 	}
 	return best
 }

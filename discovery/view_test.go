@@ -64,6 +64,49 @@ func TestViewJoinsTheEntriesOfABoard(t *testing.T) {
 	}
 }
 
+// TestViewTellsOfTwoBoards: a board that moved shows its past for seconds, in the same
+// life; in another one it is another board.
+func TestViewTellsOfTwoBoards(t *testing.T) {
+	const a, b, c = "10.0.0.1:7946", "10.0.0.2:7946", "10.0.0.3:7946"
+	type shown struct {
+		address, life string
+		seq           uint64
+	}
+	for name, tt := range map[string]struct {
+		cards []shown
+		gone  string
+		want  bool
+	}{
+		"one":                        {[]shown{{a, "l1", 1}}, "", false},
+		"moved":                      {[]shown{{a, "l1", 1}, {b, "l1", 2}}, "", false},
+		"another life at its place":  {[]shown{{a, "l1", 1}, {a, "l2", 1}}, "", false},
+		"two":                        {[]shown{{a, "l1", 1}, {b, "l2", 2}}, "", true},
+		"two, the later one is past": {[]shown{{a, "l1", 2}, {b, "l2", 1}}, "", true},
+		"two, and one of them moved": {[]shown{{a, "l1", 1}, {b, "l2", 2}, {c, "l2", 3}}, "", true},
+		"one of two is gone":         {[]shown{{a, "l1", 1}, {b, "l2", 2}}, a, false},
+		"a life that is not known":   {[]shown{{a, "l1", 1}, {b, "", 2}}, "", false},
+	} {
+		v := newView(boardID(1), "me")
+		for _, s := range tt.cards {
+			n := node(t, 2, s.seq, s.address)
+			meta, err := EncodeCard(Card{Board: boardID(2), Life: s.life, Seq: s.seq})
+			if err != nil {
+				t.Fatal(err)
+			}
+			n.Meta = meta
+			if _, err := v.put(n); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if tt.gone != "" {
+			v.gone(nodeName(boardID(2), at(tt.gone)))
+		}
+		if p := v.peers(); len(p) != 1 || p[0].Doubled != tt.want {
+			t.Errorf("%s: got %+v", name, p)
+		}
+	}
+}
+
 func TestViewRefusesAForeignCard(t *testing.T) {
 	v := newView(boardID(1), "me")
 	n := node(t, 2, 1, "10.0.0.1:7946")
