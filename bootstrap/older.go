@@ -88,6 +88,9 @@ func older(s State, why Row) (Action, bool) {
 	}
 	members := storedMembers(s)
 	if o, by := furthest(s); o.Log.Beyond(s.Disk.Log) && !singleVoter(s) {
+		if s.doubled(s.Self.ID) {
+			return untilOne(s, behindMember(s, o, by)), true
+		}
 		return giveUp(s, DiskOlder, withoutMe(s), behindMember(s, o, by),
 			"it is never started, because acknowledged writes would be lost; switch on the other voters: a quorum of them replaces it; "+byOrder), true
 	}
@@ -228,10 +231,20 @@ func forgotten(s State) (Action, bool) {
 	default:
 		return Action{}, false
 	}
-	if s.Shadow != "" {
+	switch {
+	case s.Shadow != "":
 		return besideShadow(s, DiskOlder), true
+	case s.doubled(s.Self.ID):
+		return untilOne(s, say), true
 	}
 	return setAside(s, DiskOlder, say), true
+}
+
+// untilOne waits until it is long ago that another board showed this one's ID: what others
+// remember of it may be of that one.
+func untilOne(s State, say string) Action {
+	return Action{Do: Wait, Why: DiskOlder, Say: say + "; but another board lately showed the same board ID, and may be the one that is meant",
+		Hint: fmt.Sprintf("give one of the two an identity of its own (--identity); this board goes on %s after the other was last seen", twinLately), WaitsFor: []string{"the other board"}}
 }
 
 // askFounders waits, before the first start from a plan, for the founders that may have

@@ -51,6 +51,7 @@ func olderRows() []row {
 			s.Peers[i].Since = s.Doubted
 		}
 	}
+	lately := func(s *State) { s.Twins = map[string]time.Time{"a": t0.Add(-time.Minute)} }
 	answers := func(s *State) { s.Cluster = list("a", "b", "c") }
 	return []row{
 		{"disk/older another board remembers more than the disk has", doubting, short, Hold, "b remembers entry 500 of term 5, and the log here ends at entry 200"},
@@ -86,6 +87,8 @@ func olderRows() []row {
 			s.Recalled = []Recall{{Board: "b", Owners: []Owner{{Member: "77", Board: "a", Life: "a1"}}}}
 		}, SetAside, "member 77"},
 		{"disk/older not while another board shows the same ID", blank, both(recalled(remembers("b", same)), func(s *State) { s.Shadow = "10.0.0.9" }), Wait, "the same board ID"},
+		{"disk/older not while another board lately showed the same ID", blank, both(recalled(remembers("b", same)), lately), Wait, "may be the one that is meant"},
+		{"disk/older nor with data", doubting, both(both(short, answers), lately), Wait, "may be the one that is meant"},
 		{"disk/older a promise is not on the disk", blank, func(s *State) { s.Founding.Forgot = true }, SetAside, "a promise of this board"},
 		{"found/plan-knows-me-not another life of this board is another matter", blank, func(s *State) {
 			s.Plan.Founders = s.Plan.Founders[1:]
