@@ -24,7 +24,7 @@ func (a *Agent) card() discovery.Card {
 	}
 	c.Twin = bootstrap.IsTwin(s)
 	c.Cluster, c.Data = a.disk.Cluster, a.disk.State == bootstrap.DiskMember || a.disk.State == bootstrap.DiskDamaged
-	c.Healthy, c.Keys, c.Alarms = a.healthy(), int(s.Cluster.Keys), int(s.Etcd.Alarms)
+	c.Healthy, c.Keys, c.Alarms, c.AlarmOf = a.healthy(), int(s.Cluster.Keys), int(s.Etcd.Alarms), s.Etcd.AlarmOf
 	// Never of a log that only lies here: what of it was not committed may yet be
 	// overwritten, and others would take that for a loss.
 	c.Log = discovery.Mark(a.runner.mark)

@@ -70,7 +70,7 @@ func (a *Agent) observe(now time.Time) bootstrap.Observation {
 		}
 		o.Etcd.Leader = r.local.Leader == r.local.MemberID
 		o.Etcd.Learner = r.local.Learner
-		o.Etcd.Alarms = r.local.Alarms
+		o.Etcd.Alarms, o.Etcd.AlarmOf = r.local.Alarms, r.local.AlarmOf
 	}
 	return o
 }
@@ -188,7 +188,7 @@ func peers(seen []discovery.Peer) []bootstrap.Peer {
 		out[i] = bootstrap.Peer{ID: p.Board, Life: p.Life, Name: p.Name, Address: p.Address.String(), Alive: p.Alive, Since: p.Since,
 			Data: p.Data, Cluster: p.Cluster, Member: p.Member, Plan: p.Plan, Seat: bootstrap.Seat{Member: p.Seat.Member, Life: p.Seat.Life}, Keys: keys(p.Keys), PeerURL: p.PeerURL, Role: p.Role, Healthy: p.Healthy, Boards: p.Boards, Voters: p.Voters, Never: p.Never, Renews: p.Renews, Mislists: p.Mislists,
 			Measures: bootstrap.Measures{Sync: p.Sync, Trip: p.Trip}, Pace: bootstrap.Pace(p.Pace),
-			Log: bootstrap.Mark(p.Log), Alarms: bootstrap.Alarms(p.Alarms), Missed: bootstrap.Missed(p.Missed), Twin: p.Twin, Doubled: p.Doubled, ClientURL: p.ClientURL,
+			Log: bootstrap.Mark(p.Log), Alarms: bootstrap.Alarms(p.Alarms), AlarmOf: p.AlarmOf, Missed: bootstrap.Missed(p.Missed), Twin: p.Twin, Doubled: p.Doubled, ClientURL: p.ClientURL,
 			ReplaceAfter: time.Duration(p.Replace) * time.Second, Heartbeat: time.Duration(p.Beat) * time.Millisecond, GossipPort: p.Port}
 	}
 	return out

@@ -238,7 +238,7 @@ func (w *watch) publish(r reading) {
 	w.mu.Unlock()
 	if old.listAt.IsZero() != r.listAt.IsZero() || old.localAt.IsZero() != r.localAt.IsZero() ||
 		old.keys != r.keys || old.fenced != r.fenced || old.local.Leader != r.local.Leader || old.local.Learner != r.local.Learner ||
-		old.local.Alarms != r.local.Alarms || !sameMembers(old.members, r.members) {
+		old.local.Alarms != r.local.Alarms || old.local.AlarmOf != r.local.AlarmOf || !sameMembers(old.members, r.members) {
 		poke(w.changed)
 	}
 }

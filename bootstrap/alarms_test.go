@@ -16,6 +16,8 @@ func TestAlarmWarnings(t *testing.T) {
 		{"none", voter, func(*State) {}, nil},
 		{"a database at its quota", voter, func(s *State) { s.Etcd.Alarms = AlarmSpace }, []string{"NOSPACE"}},
 		{"different data", voter, func(s *State) { s.Etcd.Alarms = AlarmCorrupt }, []string{"CORRUPT"}},
+		{"the member is named", voter, func(s *State) { s.Etcd.Alarms, s.Etcd.AlarmOf = AlarmCorrupt, memberID("b") }, []string{"CORRUPT for member b:"}},
+		{"one that no list names", voter, func(s *State) { s.Peers[0].Alarms, s.Peers[0].AlarmOf = AlarmSpace, "77" }, []string{"NOSPACE for member 77:"}},
 		{"both", voter, func(s *State) { s.Etcd.Alarms = AlarmSpace | AlarmCorrupt }, []string{"NOSPACE", "CORRUPT"}},
 		{"a peer's word and its own are one", voter, func(s *State) { s.Etcd.Alarms = AlarmSpace; alarmed(&s.Peers[0]) }, []string{"NOSPACE"}},
 		{"a peer's word", voter, func(s *State) { alarmed(&s.Peers[0]) }, []string{"NOSPACE"}},

@@ -191,6 +191,7 @@ type Peer struct {
 	Pace           Pace // the fleet's, if it is the steward; zero else
 	Log            Mark // of its running member; zero: none runs, or not known
 	Alarms         Alarms
+	AlarmOf        string // the member for which its etcd raises the graver one; "" not known
 	Missed         Missed
 	Twin           bool          // it has lately seen its own ID alive elsewhere
 	Doubled        bool          // two living boards show this ID, in different lives
@@ -294,6 +295,7 @@ type Etcd struct {
 	PeerURL   string     // where the present child listens for its peers
 	Progress  []Progress // of all members, if this board's member leads; nil: not known
 	Alarms    Alarms     // that this board's member tells of
+	AlarmOf   string     // the member for which the graver one was raised; "" not known
 	Fault     Fault
 	Crashes   int // ends without an order, since it last served for a minute
 	LastWords string

@@ -180,7 +180,7 @@ func vouched(s State, members []Member) bool {
 		}
 	}
 	others := 0
-	if voterCount(members) < 2 && s.Want.Boards > 1 {
+	if voterCount(members) < 2 && s.Want.Voters > 1 {
 		others = 1 // there may be more voters by now
 	}
 	for _, m := range members {

@@ -76,7 +76,7 @@ func olderRows() []row {
 		}), Wait, "are asked"},
 		{"restart nobody else has the data of a single voter", single, both(later, short), Start, ""},
 		{"restart a single voter among other boards asks them too", single, later, Wait, "are asked"},
-		{"restart a single board has nobody to ask", single, func(s *State) { s.Peers, s.Want.Boards = nil, 1 }, Start, ""},
+		{"restart a voter that is meant to be the only one has nobody to ask", single, func(s *State) { s.Peers, s.Want.Voters = nil, 1 }, Start, ""},
 		{"disk/older a single voter of a time before there were more", single, func(s *State) {
 			short(s)
 			s.Recalled[0].Others = 2

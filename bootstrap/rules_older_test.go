@@ -60,7 +60,7 @@ func (j *judge) older() {
 		return
 	}
 	j.rule(!j.forgot(), "an empty disk does not start in a life that has started a member, or without the promise that the plan rests on")
-	if s.Want.Boards == 1 && len(s.Peers) == 0 || a.Target != "" || j.fresh() && a.Plan != nil {
+	if s.Want.Voters == 1 && len(s.Peers) == 0 || a.Target != "" || j.fresh() && a.Plan != nil {
 		return
 	}
 	since := func(d time.Duration) bool { return !s.Doubted.IsZero() && s.Now.Sub(s.Doubted) >= d }

@@ -39,6 +39,7 @@ type Card struct {
 	Pace      int    // etcd's heartbeat in the whole fleet, in ms, if it is the steward
 	Log       Mark   // how far the log of its running member is
 	Alarms    int    // of its etcd, as bits: 1 no space, 2 corrupt
+	AlarmOf   string // the member, hex, for which the graver one was raised; "" none
 	Missed    Missed // the voter that it has not seen for the longest, if it is the steward
 	Twin      bool   // it has lately seen its own ID alive elsewhere
 	Replace   int    // heal.replace_after of its profile in s; below 0: never, 0: not known
@@ -92,6 +93,7 @@ type wireCard struct {
 	Pace      int    `json:"a,omitempty"`
 	Log       Mark   `json:"w,omitzero"`
 	Alarms    int    `json:"z,omitempty"`
+	AlarmOf   string `json:"y,omitempty"`
 	Missed    Missed `json:"g,omitzero"`
 	Twin      bool   `json:"2,omitempty"`
 	Replace   int    `json:"A,omitempty"`
@@ -125,7 +127,7 @@ func EncodeCard(c Card) ([]byte, error) {
 	for n := maxCardName; n > 0; n /= 2 {
 		give = append(give, func() { c.Name = cut(c.Name, n) })
 	}
-	give = append(give, func() { c.Name = "" }, func() { c.Version = "" }, func() { c.State = "" }, func() { c.Missed = Missed{} }, func() { c.Mislists = "" })
+	give = append(give, func() { c.Name = "" }, func() { c.Version = "" }, func() { c.State = "" }, func() { c.AlarmOf = "" }, func() { c.Missed = Missed{} }, func() { c.Mislists = "" })
 	size := 0
 	for _, up := range give {
 		up()

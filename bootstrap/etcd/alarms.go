@@ -1,6 +1,7 @@
 package etcd
 
 import (
+	"strconv"
 	"strings"
 
 	pb "go.etcd.io/etcd/api/v3/etcdserverpb"
@@ -13,7 +14,9 @@ import (
 // "memberID:123 alarm:NOSPACE". Between fields protobuf puts one space or two, and
 // leaves out an ID of zero: that alarm is our own fence. To ask for them with their
 // types would be an entry in everybody's log each time.
-func alarmsIn(complaints []string) (alarms bootstrap.Alarms) {
+//
+// of is the member, hex, for which the graver one was raised; "" none.
+func alarmsIn(complaints []string) (alarms bootstrap.Alarms, of string) {
 	for _, c := range complaints {
 		member, kind := "", ""
 		for _, field := range strings.Fields(c) {
@@ -27,11 +30,22 @@ func alarmsIn(complaints []string) (alarms bootstrap.Alarms) {
 		switch kind {
 		case pb.AlarmType_NOSPACE.String():
 			if member != "" {
-				alarms |= bootstrap.AlarmSpace
+				if alarms |= bootstrap.AlarmSpace; of == "" {
+					of = hexOf(member)
+				}
 			}
 		case pb.AlarmType_CORRUPT.String():
-			alarms |= bootstrap.AlarmCorrupt
+			alarms, of = alarms|bootstrap.AlarmCorrupt, hexOf(member)
 		}
 	}
-	return alarms
+	return alarms, of
+}
+
+// hexOf is a decimal ID the way etcdctl prints it; "" if it is none.
+func hexOf(decimal string) string {
+	id, err := strconv.ParseUint(decimal, 10, 64)
+	if err != nil {
+		return ""
+	}
+	return bootstrap.FormatID(id)
 }

@@ -15,18 +15,19 @@ func TestAlarmsIn(t *testing.T) {
 	for name, row := range map[string]struct {
 		complaints []string
 		want       bootstrap.Alarms
+		of         string
 	}{
-		"none":              {nil, 0},
-		"no leader":         {[]string{"etcdserver: no leader"}, 0},
-		"no space":          {[]string{said(7, pb.AlarmType_NOSPACE)}, bootstrap.AlarmSpace},
-		"corrupt":           {[]string{said(7, pb.AlarmType_CORRUPT)}, bootstrap.AlarmCorrupt},
-		"the fence":         {[]string{said(fenceMember, pb.AlarmType_NOSPACE)}, 0},
-		"fence and no room": {[]string{said(fenceMember, pb.AlarmType_NOSPACE), said(7, pb.AlarmType_NOSPACE)}, bootstrap.AlarmSpace},
-		"both":              {[]string{"etcdserver: no leader", said(7, pb.AlarmType_NOSPACE), said(8, pb.AlarmType_CORRUPT)}, bootstrap.AlarmSpace | bootstrap.AlarmCorrupt},
-		"two spaces":        {[]string{"memberID:7  alarm:NOSPACE"}, bootstrap.AlarmSpace},
+		"none":              {nil, 0, ""},
+		"no leader":         {[]string{"etcdserver: no leader"}, 0, ""},
+		"no space":          {[]string{said(27, pb.AlarmType_NOSPACE)}, bootstrap.AlarmSpace, "1b"},
+		"corrupt":           {[]string{said(7, pb.AlarmType_CORRUPT)}, bootstrap.AlarmCorrupt, "7"},
+		"the fence":         {[]string{said(fenceMember, pb.AlarmType_NOSPACE)}, 0, ""},
+		"fence and no room": {[]string{said(fenceMember, pb.AlarmType_NOSPACE), said(7, pb.AlarmType_NOSPACE)}, bootstrap.AlarmSpace, "7"},
+		"both":              {[]string{"etcdserver: no leader", said(7, pb.AlarmType_NOSPACE), said(8, pb.AlarmType_CORRUPT)}, bootstrap.AlarmSpace | bootstrap.AlarmCorrupt, "8"},
+		"two spaces":        {[]string{"memberID:7  alarm:NOSPACE"}, bootstrap.AlarmSpace, "7"},
 	} {
-		if got := alarmsIn(row.complaints); got != row.want {
-			t.Errorf("%s: %v of %q, want %v", name, got, row.complaints, row.want)
+		if got, of := alarmsIn(row.complaints); got != row.want || of != row.of {
+			t.Errorf("%s: %v for %q in %q, want %v for %q", name, got, of, row.complaints, row.want, row.of)
 		}
 	}
 }

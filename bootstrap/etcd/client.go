@@ -71,6 +71,7 @@ type Status struct {
 	Version             string
 	Errors              []string         // alarms and "no leader", in etcd's words
 	Alarms              bootstrap.Alarms // those of members; the fence is none
+	AlarmOf             string           // the member, hex, for which the graver one was raised
 }
 
 // Dial makes a client. It does not wait for a connection; its errors are bad
@@ -159,8 +160,8 @@ func (c *Client) Status(ctx context.Context, endpoint string) (Status, error) {
 		ClusterID: bootstrap.FormatID(r.Header.GetClusterId()), MemberID: bootstrap.FormatID(r.Header.GetMemberId()),
 		Term: r.RaftTerm, Revision: r.Header.GetRevision(), DBSize: r.DbSize,
 		Learner: r.IsLearner, Version: r.Version, Errors: r.Errors,
-		Alarms: alarmsIn(r.Errors),
 	}
+	s.Alarms, s.AlarmOf = alarmsIn(r.Errors)
 	if r.Leader != 0 {
 		s.Leader = bootstrap.FormatID(r.Leader)
 	}
