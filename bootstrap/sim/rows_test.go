@@ -25,7 +25,7 @@ var rowScenarios = map[bootstrap.Row]Scenario{
 	bootstrap.SeatStalled: faulty(4, 1, Fault{At: 20 * time.Second, Kind: Part, Board: 1, For: time.Minute},
 		Fault{At: 20 * time.Second, Kind: Part, Board: 2, For: time.Minute}, Fault{At: 20100 * time.Millisecond, Kind: Voters, N: 3}),
 	bootstrap.SeatReplace:  faulty(4, 3, Fault{At: 20 * time.Second, Kind: PowerCut, Board: 0, For: 3 * time.Minute}),
-	bootstrap.SeatSurplus:  faulty(3, 3, Fault{At: 20 * time.Second, Kind: Voters, N: 1}),
+	bootstrap.SeatSurplus:  faulty(5, 5, Fault{At: 20 * time.Second, Kind: Voters, N: 3}),
 	bootstrap.Restart:      faulty(3, 3, Fault{At: 20 * time.Second, Kind: Kill, Board: 0, For: time.Second}),
 	bootstrap.RestartAsked: faulty(3, 3, Fault{At: 20 * time.Second, Kind: Renew, N: 1}),
 	bootstrap.Moved:        faulty(3, 3, Fault{At: 20 * time.Second, Kind: Move, Board: 0}),
