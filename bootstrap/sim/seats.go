@@ -30,7 +30,8 @@ func (w *World) wedge(b *board, f Fault) {
 	})
 }
 
-// hears notes which members the leaders are connected to.
+// hears notes which members the leaders are connected to. Of one that comes for a moment
+// a steward need not know.
 func (f *fabric) hears() {
 	for _, l := range f.servers {
 		if l.leader != l {
@@ -38,8 +39,10 @@ func (f *fabric) hears() {
 		}
 		p := f.pastOf(l.dir.cluster)
 		p.heard[l.id] = f.now()
-		for id := range l.active {
-			p.heard[id] = f.now()
+		for id, since := range l.active {
+			if f.now()-since >= 2*time.Second {
+				p.heard[id] = f.now()
+			}
 		}
 	}
 }
