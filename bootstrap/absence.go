@@ -83,7 +83,10 @@ func (s State) watchHeard(prev State) State {
 	}
 	for _, p := range s.Peers {
 		if a, ok := heard[p.Member]; ok && p.Alive {
-			a.Unseen = time.Time{}
+			if a.Unseen = (time.Time{}); p.Healthy {
+				// Its etcd has a leader: whatever it was silent for is over.
+				a.Silent = time.Time{}
+			}
 			heard[p.Member] = a
 		}
 	}
@@ -113,7 +116,7 @@ func (s State) watchTwins(prev State) State {
 		twins[board] = s.Now
 	}
 	for _, p := range s.Peers {
-		if p.Alive && (p.Doubled || p.Twin) {
+		if p.Alive && p.Doubled {
 			note(p.ID)
 		}
 	}
@@ -130,11 +133,15 @@ func (s State) watchTwins(prev State) State {
 // two boards showed: one of the two may only be starting anew.
 const twinLately = 10 * time.Minute
 
-// doubled says that two boards show, or lately showed, a board's ID: which of them is
-// seen at an instant says nothing of the other.
+// doubled says that two boards show, or lately showed, a board's ID, or that one of them
+// says so: which of them is seen at an instant says nothing of the other.
 func (s State) doubled(board string) bool {
 	at := s.Twins[board]
-	return !at.IsZero() && s.Now.Sub(at) < twinLately
+	if !at.IsZero() && s.Now.Sub(at) < twinLately {
+		return true
+	}
+	p := peerByID(s.Peers, board)
+	return p != nil && p.Alive && p.Twin
 }
 
 // IsTwin says, for this board's card, that another living board shows this one's ID or
@@ -168,7 +175,7 @@ func missedVoter(s State, m *Member) (text string, after time.Duration) {
 		return fmt.Sprintf("voter %s has been unseen for %s", nameOf(s, m), s.Now.Sub(unseen).Round(time.Second)), after
 	case lasts(silent, s.Now, quietly):
 		on := ""
-		if unseen.IsZero() {
+		if unseen.IsZero() && !s.doubled(boardOf(s, m.ID)) {
 			on = " though its board is on"
 		}
 		return fmt.Sprintf("voter %s has not voted for %s%s", nameOf(s, m), s.Now.Sub(silent).Round(time.Second), on), silentFactor * after

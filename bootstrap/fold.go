@@ -37,7 +37,7 @@ type State struct {
 	Asks  Asks
 	Apart time.Time // since when the profiles of living boards differ; zero: they do not
 
-	Twins map[string]time.Time // by board ID: when it was last shown by two boards, or by one that said so
+	Twins map[string]time.Time // by board ID: when it was last shown by two boards
 	Heard map[string]Absence   // by member ID: the voters that a steward says it misses, this board itself before
 
 	// What a steward remembers. Its agent begins anew: a board counts as unseen only

@@ -164,7 +164,7 @@ func says(member string, minutes int) edit {
 // TestFoldCountsRaftsSilenceByItself: whatever gossip shows.
 func TestFoldCountsRaftsSilenceByItself(t *testing.T) {
 	b := memberID("b")
-	unheard := func(s *State) { silence(s); s.Peers[0].Alive = true }
+	unheard := func(s *State) { silence(s); s.Peers[0].Alive, s.Peers[0].Healthy = true, false }
 	quiet := func(s *State) { unheard(s); s.Peers[1].Missed = Missed{b, 7, true} }
 	for _, tt := range []struct {
 		name  string
@@ -178,6 +178,8 @@ func TestFoldCountsRaftsSilenceByItself(t *testing.T) {
 		{"who is not known to raft is not silent", []edit{func(s *State) { s.Etcd.Progress = active("a", "c") }}, nil},
 		{"not the leader itself", []edit{func(s *State) { s.Etcd.Progress = s.Etcd.Progress[1:] }}, nil},
 		{"goes on where the steward before was", []edit{unled(quiet), unled(unheard), unheard}, map[string]time.Time{b: at(0).Add(-7 * time.Minute)}},
+		{"goes on when leadership is back", []edit{unheard, unled(unheard), unheard}, map[string]time.Time{b: at(0)}},
+		{"not where its etcd had a leader meanwhile", []edit{unled(quiet), unled(same), unheard}, map[string]time.Time{b: at(2)}},
 		{"not where raft hears of it by then", []edit{unled(quiet), same, unheard}, map[string]time.Time{b: at(2)}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -281,8 +283,8 @@ func TestFoldRemembersTwins(t *testing.T) {
 		{time.Second, func(o *Observation) { o.Peers[0].Doubled = true }, true, false},
 		{2 * time.Second, func(o *Observation) { o.Peers[0].Doubled = false }, true, false},
 		{twinLately, func(o *Observation) { o.Peers[0].Twin = true }, true, false},
-		{2*twinLately - time.Second, func(o *Observation) { o.Peers[0].Alive = false }, true, false},
-		{2 * twinLately, func(*Observation) {}, false, false},
+		{2 * twinLately, func(*Observation) {}, true, false},
+		{2*twinLately + time.Second, func(o *Observation) { o.Peers[0].Alive = false }, false, false},
 		{3 * twinLately, func(o *Observation) { o.Shadow = "10.0.0.7" }, false, false},
 		{3*twinLately + shadowed - time.Second, func(*Observation) {}, false, false},
 		{3*twinLately + shadowed, func(*Observation) {}, false, true},

@@ -245,7 +245,8 @@ func (j *judge) handOver(m *Member) {
 // twinned says that two boards show an ID, or lately did.
 func (j *judge) twinned(board string) bool {
 	at, ok := j.s.Twins[board]
-	return ok && j.s.Now.Sub(at) < 10*time.Minute
+	says := slices.ContainsFunc(j.s.Peers, func(p Peer) bool { return p.ID == board && p.Alive && p.Twin })
+	return says || ok && j.s.Now.Sub(at) < 10*time.Minute
 }
 
 // came counts the boards, but for a member's own, that came or went a moment ago.

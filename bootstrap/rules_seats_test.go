@@ -17,7 +17,7 @@ func doubts() sweep {
 		varyWhere(missed, func(s *State) { unseenFor(s, 11*time.Minute) }, func(s *State) { unseenFor(s, 11*time.Minute); replacing(0, time.Hour)(s) },
 			func(s *State) { unseenFor(s, time.Hour); replacing(1, -time.Second)(s) }),
 		varyWhere(unheard, same, silentFor(11*time.Minute), silentFor(30*time.Minute), func(s *State) { silentFor(30 * time.Minute)(s); replacing(0, 20*time.Minute)(s) }),
-		vary(same, hidden(0), hidden(time.Second), hidden(time.Minute), hidden(time.Hour), twins(0), twins(9*time.Minute), twins(11*time.Minute)),
+		vary(same, hidden(0), hidden(time.Second), hidden(time.Minute), hidden(time.Hour), twins(0), twins(9*time.Minute), twins(11*time.Minute), sayTwins),
 	}
 	each := func(f func(State)) {
 		for _, fates := range [][]fate{{fine}, {fine, fine}, {fine, quiet}, {fine, dead}, {fine, wiped}, {fine, fine, fine}, {fine, fine, dead}, {fine, fine, fine, fine}, {fine, fine, fine, quiet}, {fine, fine, fine, wiped}, {fine, fine, dead, quiet}} {
@@ -85,6 +85,14 @@ func twins(d time.Duration) edit {
 		for _, p := range s.Peers {
 			s.Twins[p.ID] = s.Now.Add(-d)
 		}
+	}
+}
+
+// sayTwins lets the cards of all boards say so.
+func sayTwins(s *State) {
+	s.Peers = slices.Clone(s.Peers)
+	for i := range s.Peers {
+		s.Peers[i].Twin = true
 	}
 }
 

@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"cmp"
 	"fmt"
 	"time"
 
@@ -24,7 +25,11 @@ type board struct {
 	bare       bool   // it has no profile
 	spoilt     bool   // it has one that cannot be used
 	double     *board // whose twin it is
-	full       fault  // what the file system refuses writes with
+	blank      bool   // and it has a disk of its own
+	doubledAt  time.Duration
+	asks       int   // `voters` in its own profile; 0: as in all others
+	asked      wish  // what it was before
+	full       fault // what the file system refuses writes with
 	disk       *disk
 	agent      *agent
 	killIn     int // the agent is killed before that many more steps; 0: not
@@ -40,6 +45,9 @@ func (b *board) peerURL() string {
 	}
 	return "https://" + b.host + ":2380"
 }
+
+// voters is what its profile asks for.
+func (b *board) voters() int { return cmp.Or(b.asks, b.w.voters) }
 
 func (b *board) name() string { return fmt.Sprintf("board-%d", b.n+1) }
 
@@ -264,7 +272,7 @@ func (a *agent) meanwhile(work func()) {
 
 func (a *agent) makeMachine() {
 	d := a.b.disk
-	terms := founding.Terms{Cluster: "lab", Generation: 1, Boards: a.w.profileBoards(), Voters: min(a.w.voters, a.w.profileBoards())}
+	terms := founding.Terms{Cluster: "lab", Generation: 1, Boards: a.w.profileBoards(), Voters: min(a.b.voters(), a.w.profileBoards())}
 	m, err := founding.New(founding.Config{Terms: terms, Record: d.founding,
 		Self:  founding.Founder{Board: a.gossipID(), Life: d.life, Name: a.b.name(), PeerURL: a.b.peerURL()},
 		Token: func() string { return fmt.Sprintf("%016x", a.w.random.Uint64()) }})

@@ -12,6 +12,7 @@ import (
 func (w *World) inspect() {
 	w.fabric.led()
 	w.fabric.reached()
+	w.fabric.hears()
 	for _, p := range w.fabric.pasts {
 		w.checkWrites(p)
 	}
@@ -125,6 +126,8 @@ func (w *World) checkChange(l *server, before list, e entry) {
 		w.broke(fmt.Sprintf("rule 4: member %s was added as a voter", e.member.id))
 	case e.kind == entryPromote && (!listed || !was.learner):
 		w.broke(fmt.Sprintf("rule 4: member %s became a voter and was no learner", e.member.id))
+	case e.kind == entryRemove && listed && !was.learner:
+		w.checkRemoval(l, before, was)
 	}
 }
 

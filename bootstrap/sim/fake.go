@@ -102,6 +102,7 @@ type server struct {
 	fault   fault
 	words   string
 	stopped bool
+	wedged  bool // it answers nobody
 }
 
 // fabric is a network and all etcd servers on it.
@@ -280,7 +281,7 @@ func (f *fabric) birth(d *dir) {
 func (f *fabric) anyOf(s *server) *server {
 	for _, p := range s.initial {
 		for _, o := range f.servers {
-			if o.url == p.url && p.url != s.url && f.here(o) && f.both(s.host, o.host) {
+			if o.url == p.url && p.url != s.url && !o.wedged && f.here(o) && f.both(s.host, o.host) {
 				return o
 			}
 		}

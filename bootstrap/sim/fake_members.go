@@ -27,7 +27,7 @@ func (f *fabric) propose(s *server, e entry) error {
 func (f *fabric) leaderOf(s *server) (*server, error) {
 	f.settle()
 	switch {
-	case s == nil || s.stopped || s.leader == nil || !s.ready:
+	case s == nil || s.stopped || s.wedged || s.leader == nil || !s.ready:
 		return nil, errNoQuorum
 	case !f.voter(s, s.list):
 		return nil, errUnsupported

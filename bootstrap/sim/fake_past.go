@@ -21,6 +21,7 @@ type past struct {
 	leases  map[string]lease
 	led     time.Duration             // when it had a leader last
 	reach   map[string]bootstrap.Mark // how far the log of each member ever was
+	heard   map[string]time.Duration  // when each member was connected to a leader last
 }
 
 // pastOf is the past of a cluster.
@@ -30,7 +31,7 @@ func (f *fabric) pastOf(cluster string) *past {
 			return p
 		}
 	}
-	p := &past{cluster: cluster, taken: map[string]bool{}, leases: map[string]lease{}, reach: map[string]bootstrap.Mark{}}
+	p := &past{cluster: cluster, taken: map[string]bool{}, leases: map[string]lease{}, reach: map[string]bootstrap.Mark{}, heard: map[string]time.Duration{}}
 	f.pasts = append(f.pasts, p)
 	return p
 }

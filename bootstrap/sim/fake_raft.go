@@ -81,7 +81,7 @@ func (f *fabric) leads(s *server) bool {
 // campaign lets a server stand for election, if it has waited for long enough.
 // A voter that hears its leader does not vote for another (CheckQuorum).
 func (f *fabric) campaign(c *server) bool {
-	if !f.voter(c, c.list) || f.now()-max(c.lost, c.up) < election/4 {
+	if c.wedged || !f.voter(c, c.list) || f.now()-max(c.lost, c.up) < election/4 {
 		return false
 	}
 	var votes []*server

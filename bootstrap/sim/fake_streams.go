@@ -53,7 +53,7 @@ func (f *fabric) die(s *server, why fault, words string) {
 // place where the other listens in its list, since a dialled stream carries
 // both ways.
 func (f *fabric) connected(a, b *server) bool {
-	if a.stopped || b.stopped || a.dir.cluster != b.dir.cluster || !f.here(a) || !f.here(b) || !f.both(a.host, b.host) {
+	if a.stopped || b.stopped || a.wedged || b.wedged || a.dir.cluster != b.dir.cluster || !f.here(a) || !f.here(b) || !f.both(a.host, b.host) {
 		return false
 	}
 	if slices.Contains(a.list.removed, b.id) || slices.Contains(b.list.removed, a.id) {
@@ -95,7 +95,7 @@ func (f *fabric) toldRemoved(s *server) bool {
 		return true
 	}
 	for _, o := range f.servers {
-		if o.dir.cluster != s.dir.cluster || !slices.Contains(o.list.removed, s.id) || !f.here(s) || !f.here(o) || !f.both(s.host, o.host) {
+		if o.wedged || s.wedged || o.dir.cluster != s.dir.cluster || !slices.Contains(o.list.removed, s.id) || !f.here(s) || !f.here(o) || !f.both(s.host, o.host) {
 			continue
 		}
 		if m, ok := s.list.find(o.id); ok && m.url == o.url {

@@ -42,7 +42,7 @@ const (
 	Voters       Kind = "voters"      // the profile asks for N voters
 	Plug         Kind = "plug"        // a spare board is switched on
 	OldData      Kind = "old-data"    // off, and back with data of a cluster that is long gone
-	Twin         Kind = "twin"        // off, and back as the double of Other, hardware and all, until its owner ends that after For; 0: never
+	Twin         Kind = "twin"        // off, and back as the double of Other, hardware and all, until its owner ends that after For; 0: never; with N it has that one's identity, and an empty disk
 	Bare         Kind = "bare"        // the board has no profile for For; with N one that cannot be used
 	Diverge      Kind = "diverge"     // off, and back with a database that differs from the others'; after For its owner gives it up
 	Unsure       Kind = "unsure"      // whether the hardware is the board's cannot be told for For; the agent restarts
@@ -52,6 +52,8 @@ const (
 	Pace         Kind = "pace"        // a write on the board's disk takes N ms for For, 0: for good; with N 0 that is not known
 	Boards       Kind = "boards"      // the owner writes N boards into every profile
 	OldCard      Kind = "old-card"    // off, and back with an image of its card of N ms before
+	Profile      Kind = "profile"     // the board's own profile asks for N voters for For
+	Wedge        Kind = "wedge"       // the board's etcd answers nobody for For, and its agent goes on
 	RemoveByHand Kind = "remove"      // somebody removes the board's member with etcdctl
 )
 
@@ -106,7 +108,7 @@ func (w *World) inject(f Fault) {
 			b.agent.wake(0)
 		}
 	case Voters:
-		w.voters = f.N
+		w.asked, w.voters = wish{w.voters, w.now}, f.N
 	case Renew:
 		for _, o := range w.boards {
 			if o.agent != nil && (o == b || f.N > 0) {
@@ -140,7 +142,7 @@ func (w *World) injectBoard(b *board, f Fault) {
 	case Twin:
 		own := b.hardware
 		w.off(b, 5*time.Second, func() { w.spoil(b, f) })
-		b.double = w.boards[f.Other]
+		b.double, b.blank, b.doubledAt = w.boards[f.Other], f.N > 0, w.now+5*time.Second
 		if f.For > 0 {
 			w.after(5*time.Second+f.For, func() { w.settleTwin(b, own) })
 		}
@@ -158,6 +160,11 @@ func (w *World) injectBoard(b *board, f Fault) {
 		}
 	case Pace:
 		w.measured(b, f)
+	case Profile:
+		w.ask(b, f.N)
+		w.after(f.For, func() { w.ask(b, 0) })
+	case Wedge:
+		w.wedge(b, f)
 	case Clock:
 		b.clock += time.Duration(f.N) * time.Second
 	case Slow:

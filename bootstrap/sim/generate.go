@@ -19,7 +19,8 @@ var deal = []struct {
 
 // Generate makes the scenario of a seed: three to five boards, up to two spare
 // ones, and up to eight faults within some minutes. In one of eight a disk becomes
-// slow besides, in one of four an image of a card is put back.
+// slow besides, in one of four an image of a card is put back, in one of four a board is
+// not like the others.
 func Generate(seed uint64) Scenario {
 	s := generate(seed)
 	// From numbers of its own: the other faults stay what they were.
@@ -29,7 +30,31 @@ func Generate(seed uint64) Scenario {
 	if r := rand.New(rand.NewPCG(seed, 13)); r.IntN(4) == 0 && !s.TwoClusters {
 		s.Faults = append(s.Faults, oldCards(r, s)...)
 	}
+	if r := rand.New(rand.NewPCG(seed, 17)); r.IntN(4) == 0 && !s.TwoClusters {
+		s.Faults = append(s.Faults, odd(r, s)...)
+	}
 	return s
+}
+
+// odd makes one board unlike the others, by its profile, its etcd or its identity, while
+// leadership and boards come and go.
+func odd(r *rand.Rand, s Scenario) []Fault {
+	all := s.Boards + s.Spare
+	at := time.Duration(10000+r.IntN(60000)) * time.Millisecond
+	f := fault1(r, []Kind{Profile, Profile, Wedge, Wedge, Twin}[r.IntN(5)], at, all, s)
+	faults := []Fault{f}
+	if f.Kind == Twin {
+		faults[0].N, faults[0].For = 1, time.Duration(60+r.IntN(120))*time.Second
+	}
+	for range r.IntN(4) {
+		kind := []Kind{Kill, KillAtStep, PowerCut, Part, PartOneWay, Mains, Voters, Renew, Wedge, Profile, Leave, Wipe}[r.IntN(12)]
+		next := fault1(r, kind, at+time.Duration(r.IntN(100000))*time.Millisecond, all, s)
+		if f.Kind == Twin && r.IntN(2) == 0 {
+			next.Board = f.Other
+		}
+		faults = append(faults, next)
+	}
+	return faults
 }
 
 // oldCards puts an image of a card back, of any moment before, in the middle of what else
@@ -149,6 +174,8 @@ func fault1(r *rand.Rand, kind Kind, at time.Duration, all int, s Scenario) Faul
 	switch kind {
 	case Kill, KillAtStep, PartOneWay, Part, Split, Loss, Late, Mains, MoveOff, Wipe, Clone, CopyData, Damage, TailLost, DataLost, OldData, OldCard, Unplug, Unreadable, Full, ReadOnly, Slow, Twin, Diverge, Unsure, Unowned, Bare:
 		f.For = long
+	case Profile, Wedge:
+		f.For = long * time.Duration(1+r.IntN(2)*5)
 	case PowerCut:
 		f.For = long * time.Duration(1+r.IntN(3))
 	}
@@ -176,7 +203,7 @@ func fault1(r *rand.Rand, kind Kind, at time.Duration, all int, s Scenario) Faul
 		f.N = 2 + r.IntN(20)
 	case Pace:
 		f.N, f.For = []int{0, 90, 150, 200, 201, 900}[r.IntN(6)], time.Duration(r.IntN(2))*time.Duration(r.IntN(200))*time.Second
-	case Voters:
+	case Voters, Profile:
 		f.N = []int{1, 3, 5}[r.IntN(3)]
 	case Plug:
 		f.Board = s.Boards + s.Spare - 1

@@ -30,12 +30,13 @@ func (a *agent) sortedPeers() []*view {
 func (a *agent) card() card {
 	b, d, f := a.b, a.b.disk, a.facts
 	c := card{Peer: bootstrap.Peer{ID: a.gossipID(), Life: d.life, Name: b.name(), Address: b.host, PeerURL: b.peerURL(), Role: bootstrap.Role(a.state),
-		Boards: a.w.profileBoards(), Voters: a.w.voters, Seat: bootstrap.Offer(a.state), Never: b.never, Renews: !a.renewal.Since.IsZero() || !bootstrap.Wish(a.state).Since.IsZero(),
+		Boards: a.w.profileBoards(), Voters: b.voters(), ReplaceAfter: replaceAfter, Seat: bootstrap.Offer(a.state), Never: b.never, Renews: !a.renewal.Since.IsZero() || !bootstrap.Wish(a.state).Since.IsZero(),
 		Mislists: bootstrap.Mislisted(a.state), Measures: b.measures()}}
 	c.plan = a.digest
 	if b.copied() {
 		return c
 	}
+	c.Missed, c.Twin = bootstrap.Longest(a.state), bootstrap.IsTwin(a.state)
 	c.Data = f.State == bootstrap.DiskMember || f.State == bootstrap.DiskDamaged
 	c.Cluster, c.Healthy, c.Pace = f.Cluster, a.healthy(), bootstrap.Steers(a.state)
 	if f.Owner == bootstrap.MatchSame {
@@ -109,7 +110,7 @@ func (a *agent) hear(c card, seq int) {
 		return
 	}
 	was, since := v.Alive, v.Since
-	news := !was || v.Role != c.Role || v.plan != c.plan || v.Healthy != c.Healthy || v.Life != c.Life || v.PeerURL != c.PeerURL || v.Seat != c.Seat || v.Renews != c.Renews || v.Mislists != c.Mislists || v.Data != c.Data || v.Member != c.Member
+	news := !was || v.Role != c.Role || v.plan != c.plan || v.Healthy != c.Healthy || v.Life != c.Life || v.PeerURL != c.PeerURL || v.Seat != c.Seat || v.Renews != c.Renews || v.Mislists != c.Mislists || v.Data != c.Data || v.Member != c.Member || v.Voters != c.Voters || v.Twin != c.Twin
 	v.card, v.seq = c, seq
 	v.Alive, v.Since = true, since
 	if !was {

@@ -3,6 +3,7 @@ package sim
 import (
 	"slices"
 	"strconv"
+	"time"
 
 	"muster/bootstrap"
 )
@@ -37,11 +38,13 @@ func itoa(n int) string { return strconv.Itoa(n) }
 //     boards that were forgotten in the profile.
 //   - A board becomes the double of another only while that one runs and the
 //     network is whole; until that has ended nothing befalls either of them, nor
-//     the network: a double whose original is not there cannot be told from it.
+//     the network: a double whose original is not there cannot be told from it. A
+//     double with a disk of its own can: its original may die, once both were seen
+//     for half a minute.
 //   - A database becomes different only where its member works, and is given up
 //     by order some time later.
 //   - The voters asked for are not more than the boards there are, and stay what
-//     they are until the fleet is founded.
+//     they are until the fleet is founded; so does a profile of one board.
 func (w *World) bearable(f Fault) bool {
 	b := w.boards[f.Board]
 	if !w.twinsSeen(f) || !w.spared(f) {
@@ -79,6 +82,10 @@ func (w *World) bearable(f Fault) bool {
 		return w.leader() != nil && w.allRun() && w.intact(nil) == w.truth(w.main).voters() && w.truth(w.main).voters() > 1
 	case Voters:
 		return f.N <= len(w.boards) && w.planSpread()
+	case Profile:
+		return b.asks == 0 && w.planSpread()
+	case Wedge:
+		return b.agent != nil && b.agent.server != nil && b.agent.server.ready && !b.agent.server.wedged
 	case Swap:
 		return w.boards[f.Other].host != "" && b.host != "" && f.Other != f.Board
 	}
@@ -98,7 +105,7 @@ func (w *World) standing() int {
 
 func (w *World) allRun() bool {
 	for _, b := range w.boards {
-		if d := b.disk.dir; d != nil && d.logged && (b.agent == nil || b.agent.server == nil) {
+		if d := b.disk.dir; d != nil && d.logged && (b.agent == nil || b.agent.server == nil || b.agent.server.wedged) {
 			return false
 		}
 	}
@@ -226,6 +233,10 @@ func (w *World) twinsSeen(f Fault) bool {
 		return true
 	case Mains, Part, PartOneWay, Split, MoveAll, MoveOff, RemoveByHand, Boards, Renew:
 		return false
+	case Kill, KillAtStep, PowerCut:
+		if b := w.boards[f.Board]; slices.ContainsFunc(doubles, func(o *board) bool { return o.double == b && o.blank && w.now-o.doubledAt >= 30*time.Second }) {
+			return true
+		}
 	}
 	return !slices.Contains(doubles, w.boards[f.Board]) && !slices.Contains(doubles, w.boards[f.Other])
 }

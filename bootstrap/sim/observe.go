@@ -73,7 +73,7 @@ func (a *agent) observe() bootstrap.Observation {
 	a.machine.SetSelf(a.founder())
 	o := bootstrap.Observation{
 		Now: w.time(), Failed: a.failed, Order: a.order, Seat: a.seat, Renewal: a.renewal, Turn: a.turnOf, Pacing: a.pacing(),
-		Want: bootstrap.Want{Cluster: "lab", Boards: w.profileBoards(), Voters: w.voters, Never: b.never, ReplaceAfter: replaceAfter},
+		Want: bootstrap.Want{Cluster: "lab", Boards: w.profileBoards(), Voters: b.voters(), Never: b.never, ReplaceAfter: replaceAfter},
 		Self: bootstrap.Self{ID: d.id, Life: d.life, Name: b.name(), Address: b.host, PeerURL: b.peerURL(), Patience: a.patience},
 		Disk: a.facts, Etcd: a.etcd(), Cluster: a.cluster,
 	}
@@ -92,7 +92,9 @@ func (a *agent) observe() bootstrap.Observation {
 	o.Disk.Born, o.Disk.Readdressed, o.Disk.Intent = d.born, d.readdressed, d.intent
 	o.Plan, o.Founding = a.plan, a.founding()
 	for _, v := range a.peers {
-		o.Peers = append(o.Peers, v.Peer)
+		p := v.Peer
+		p.Doubled = p.Alive && a.doubled(p.ID)
+		o.Peers = append(o.Peers, p)
 	}
 	slices.SortFunc(o.Peers, func(x, y bootstrap.Peer) int { return cmp.Compare(x.ID, y.ID) })
 	o.Shadow = a.shadow()
@@ -134,6 +136,21 @@ func (a *agent) shadow() string {
 		}
 	}
 	return ""
+}
+
+// doubled says that two living boards in sight show an ID, in different lives.
+func (a *agent) doubled(id string) bool {
+	life := ""
+	for _, o := range a.w.boards {
+		if o == a.b || o.agent == nil || o.agent.gossipID() != id || !a.w.visible(a.b, o) || a.w.now-o.agent.bootedAt < 2*time.Second {
+			continue
+		}
+		if life != "" && life != o.disk.life {
+			return true
+		}
+		life = o.disk.life
+	}
+	return false
 }
 
 // clusterOf is the cluster that this board is of: the plan's, else its data's.

@@ -1,8 +1,10 @@
 package sim
 
 import (
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"muster/bootstrap"
 )
@@ -53,6 +55,24 @@ func TestSimulationCanFail(t *testing.T) {
 		{"found once more from an image of before", "rule 5", plant{decide: func(s bootstrap.State) bootstrap.Action {
 			if s.Disk.State != bootstrap.DiskMember {
 				s.Founding.Forgot, s.Disk.Watched = false, true
+			}
+			return bootstrap.Decide(s)
+		}}},
+		{"go by the own profile alone for what is surplus", "rule 4: voter", plant{decide: func(s bootstrap.State) bootstrap.Action {
+			s.Peers, s.Asks = slices.Clone(s.Peers), bootstrap.Asks{Most: s.Want.Voters, Since: s.Now.Add(-time.Hour)}
+			for i := range s.Peers {
+				s.Peers[i].Voters = s.Want.Voters
+			}
+			return bootstrap.Decide(s)
+		}}},
+		{"replace a voter whose board is on as if it was gone", "rule 4: voter", plant{decide: func(s bootstrap.State) bootstrap.Action {
+			s.Unseen = s.Silent
+			return bootstrap.Decide(s)
+		}}},
+		{"take an ID for one board although two show it", "rule 4: voter", plant{decide: func(s bootstrap.State) bootstrap.Action {
+			s.Peers, s.Twins = slices.Clone(s.Peers), nil
+			for i := range s.Peers {
+				s.Peers[i].Twin = false
 			}
 			return bootstrap.Decide(s)
 		}}},

@@ -28,7 +28,9 @@ func (w *World) spoil(b *board, f Fault) {
 	case Twin:
 		w.forget(b.disk)
 		o := w.boards[f.Other]
-		b.disk, b.hardware = o.disk.copyOf(), o.hardware
+		if b.disk, b.hardware = o.disk.copyOf(), o.hardware; f.N > 0 {
+			b.disk = &disk{}
+		}
 	case OldCard:
 		w.putBack(b, f)
 	case Diverge:

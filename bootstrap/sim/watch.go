@@ -39,7 +39,9 @@ func (a *agent) watchNow() {
 	asked := a.w.now
 	a.later((time.Millisecond+a.w.some(20*time.Millisecond))*a.b.slow, func() {
 		news := false
-		if s := a.server; s != nil && a.wasReady {
+		if s := a.server; s != nil && s.wedged {
+			news, a.statusAt = a.statusAt > 0, 0
+		} else if s != nil && a.wasReady {
 			m, ok := s.list.find(s.id)
 			was := [3]bool{a.leads, a.leader, a.learner}
 			a.statusAt, a.leads, a.leader, a.learner = asked, s.leader == s, s.leader != nil, ok && m.learner

@@ -4,6 +4,7 @@ import (
 	"container/heap"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"time"
 
 	"muster/bootstrap"
@@ -74,7 +75,8 @@ type World struct {
 	lossy    float64        // share of gossip that is lost
 	late     time.Duration  // what gossip takes at most
 	voters   int
-	profile  int // `boards` in all profiles; 0: as many as there are
+	asked    wish // what all profiles asked for before
+	profile  int  // `boards` in all profiles; 0: as many as there are
 	life     int
 	hosts    int
 	writes   int
@@ -176,6 +178,10 @@ func (w *World) run() {
 	quiet := w.scenario.Quiet
 	if quiet == 0 {
 		quiet = 10 * time.Minute
+	}
+	if slices.ContainsFunc(w.scenario.Faults, func(f Fault) bool { return f.Kind == Twin }) {
+		// For as long nothing is concluded from an ID that two boards showed.
+		quiet += 10 * time.Minute
 	}
 	checked := last
 	for len(w.events) > 0 && w.result.Broken == "" {
