@@ -86,9 +86,7 @@ type agent struct {
 	loopAt  time.Duration
 	planned bool
 
-	bootedAt  time.Duration
-	clearedAt time.Duration // when the archive was last looked through
-	asideAt   time.Time     // when data was last set aside
+	bootedAt time.Duration
 
 	child
 	watch

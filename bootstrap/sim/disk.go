@@ -19,7 +19,7 @@ type disk struct {
 	founding    founding.Record
 	owners      []bootstrap.Owner
 	dir         *dir
-	archive     []shelved      // oldest first
+	archive     []*dir
 	pace        bootstrap.Pace // by which the board went last
 }
 
@@ -28,8 +28,6 @@ type aside struct {
 	id, life, hardware string
 	plan               *founding.Plan
 	leaves             bool
-	row                bootstrap.Row
-	order              bool
 }
 
 func (d *disk) copyOf() *disk {

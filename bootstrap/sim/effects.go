@@ -22,7 +22,6 @@ func (a *agent) act(act bootstrap.Action) {
 	a.machine.Refuse(bootstrap.FoundingRefusal(a.state))
 	switch act.Do {
 	case bootstrap.Wait, bootstrap.Hold:
-		a.clearArchive(act)
 	case bootstrap.Propose:
 		a.patience = a.w.some(time.Second)
 		a.machine.SetHeartbeat(int(bootstrap.FoundingPace(a.state)))
@@ -99,7 +98,7 @@ func (a *agent) start(act bootstrap.Action) {
 	a.proc, a.watched = bootstrap.ProcStarting, d.life
 	a.steps(func() { a.intend(intent) }, func() {
 		if act.Clear && d.dir != nil {
-			d.shelve("unborn", false)
+			d.archive, d.dir = append(d.archive, d.dir), nil
 		}
 	}, func() {
 		if d.dir != nil && !d.dir.empty() {
@@ -123,14 +122,16 @@ func (a *agent) setAside(act bootstrap.Action) {
 		if d.intent.Do == bootstrap.IntentSetAside {
 			return
 		}
-		next := aside{id: d.id, life: a.w.newLife(), hardware: d.hardware, plan: act.Plan, leaves: act.Leaves, row: act.Why, order: a.order == bootstrap.OrderYield}
+		next := aside{id: d.id, life: a.w.newLife(), hardware: d.hardware, plan: act.Plan, leaves: act.Leaves}
 		if act.Copied {
 			next.id, next.hardware = a.b.hardware, a.b.hardware
 		}
 		d.aside, a.watched = next, next.life
 		a.intend(bootstrap.Intent{Do: bootstrap.IntentSetAside})
 	}, func() {
-		d.shelve(d.aside.row, d.aside.order)
+		if d.dir != nil {
+			d.archive, d.dir = append(d.archive, d.dir), nil
+		}
 	}, func() {
 		if d.aside.plan != nil {
 			a.adopt(d.aside.plan)
@@ -142,7 +143,6 @@ func (a *agent) setAside(act bootstrap.Action) {
 		if next.leaves {
 			d.intent.Do = bootstrap.IntentLeft
 		}
-		a.asideAt = a.w.time()
 		a.order, a.crashes, a.fault, a.proc, a.words = "", 0, bootstrap.FaultNone, bootstrap.ProcStopped, ""
 		a.turn++
 		a.makeMachine()

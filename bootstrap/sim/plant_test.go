@@ -50,7 +50,6 @@ func TestSimulationCanFail(t *testing.T) {
 			return a
 		}}},
 		{"give back another's turn", "rule 4", plant{blindTurn: true}},
-		{"clear the archive of what may be the last copy", "rule 3", plant{wasteful: true}},
 		{"start what is on the disk and ask nobody", "acknowledged write", plant{trusting: true}},
 		{"found once more from an image of before", "rule 5", plant{decide: func(s bootstrap.State) bootstrap.Action {
 			if s.Disk.State != bootstrap.DiskMember {

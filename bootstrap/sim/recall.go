@@ -179,12 +179,9 @@ func (w *World) putBack(b *board, f Fault) {
 	w.forget(old)
 	b.disk = next
 	b.left = next.intent.Do == bootstrap.IntentLeave || next.intent.Do == bootstrap.IntentLeft || next.aside.leaves
-	if next.dir != nil && next.dir.logged {
-		w.keep(next.dir)
-	}
-	for _, x := range next.archive {
-		if x.logged {
-			w.keep(x.dir)
+	for _, x := range append(slices.Clone(next.archive), next.dir) {
+		if x != nil && x.logged {
+			w.keep(x)
 		}
 	}
 }

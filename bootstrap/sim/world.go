@@ -56,7 +56,6 @@ type plant struct {
 	noPace       bool // the pace that the fleet goes by is not written down
 	blindTurn    bool // a turn is given back without asking whose it is
 	hasty        bool // a board goes by what its own disk needs at once
-	wasteful     bool // an archive is cleared of what is not proven redundant
 	trusting     bool // no board asks the others what they remember of its member
 	decide       func(bootstrap.State) bootstrap.Action
 }
