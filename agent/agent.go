@@ -58,19 +58,18 @@ type Agent struct {
 	runner  *runner
 	disk    bootstrap.Disk
 	// operator has what is under way through the quorum.
-	operator       *operator
-	cleaner        *operator // of the archive: it may take long on a slow card
-	owners         []bootstrap.Owner
-	seat           bootstrap.Seat // the last one that this board gave as steward
-	orders         chan order
-	order          bootstrap.Order
-	orderedAt      time.Time
-	clearAt        time.Time // when the archive was last looked through
-	asideAt        time.Time // when data was last set aside
-	archiveWarning string    // what an owner should know of the archive
-	learnedAt      time.Time // when it last heard who started a member
-	ownersAt       time.Time // when owners.json was last written, or that failed
-	unwritten      bool      // owners knows more than owners.json
+	operator  *operator
+	cleaner   *operator // of the archive: it may take long on a slow card
+	owners    []bootstrap.Owner
+	seat      bootstrap.Seat // the last one that this board gave as steward
+	orders    chan order
+	order     bootstrap.Order
+	orderedAt time.Time
+	clearAt   time.Time // when the archive was last looked through
+	asideAt   time.Time // when data was last set aside
+	learnedAt time.Time // when it last heard who started a member
+	ownersAt  time.Time // when owners.json was last written, or that failed
+	unwritten bool      // owners knows more than owners.json
 	// seen are the members that this agent has seen run on other boards; recalled is
 	// what those said of this board's own, and asked when they were asked.
 	seen     []string

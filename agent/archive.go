@@ -14,8 +14,6 @@ import (
 
 	"github.com/rs/zerolog"
 	"golang.org/x/sys/unix"
-
-	"muster/bootstrap"
 )
 
 // reason is reason.json inside a data directory that was set aside: the row of
@@ -30,10 +28,6 @@ type reason struct {
 	Life    string    `json:"life,omitempty"`
 	Cluster string    `json:"cluster,omitempty"`
 	Member  string    `json:"member,omitempty"`
-	// Log is the end of the log, zero if it could not be read; Order says that the
-	// owner gave the data up. By them it is told whether others hold all of it.
-	Log   bootstrap.Mark `json:"log,omitzero"`
-	Order bool           `json:"order,omitempty"`
 }
 
 // aside says what is to be set aside. It is on disk, as an intent, before
@@ -136,12 +130,11 @@ func number(name string) uint64 {
 	return n
 }
 
-// archived is one entry of the archive, with the bytes that it takes on the disk and
-// what its reason says; without one that can be read that is nothing.
+// archived is one entry of the archive, with the bytes that it takes on the
+// disk. Cluster is its reason's, "" if there is none that can be read.
 type archived struct {
-	Name string
-	Size int64
-	bootstrap.Archived
+	Name, Cluster string
+	Size          int64
 }
 
 // going begins the name of what was an entry and is being removed.
@@ -171,9 +164,9 @@ func (s *store) archived() ([]archived, error) {
 		}
 		var r reason
 		if s.read(filepath.Join("archive", e.Name(), "reason.json"), &r) != nil {
-			r = reason{} // half of a damaged file may have been taken in
+			r.Cluster = "" // half of a damaged file may have been taken in
 		}
-		entries = append(entries, archived{e.Name(), size, bootstrap.Archived{Row: bootstrap.Row(r.Why), Order: r.Order, Cluster: r.Cluster, Log: r.Log}})
+		entries = append(entries, archived{Name: e.Name(), Size: size, Cluster: r.Cluster})
 	}
 	slices.SortFunc(entries, func(x, y archived) int {
 		return cmp.Or(cmp.Compare(number(y.Name), number(x.Name)), strings.Compare(y.Name, x.Name))
@@ -196,70 +189,43 @@ func allocated(dir string) (sum int64, err error) {
 	return sum, err
 }
 
-// bounds are what the archive may hold: so many entries of whatever cluster, and so many
-// bytes; 0 bytes is not known and no bound. Live is a cluster whose quorum was read just
-// now, and Has how far that has come at least.
-type bounds struct {
-	Keep  int
-	Share int64
-	Live  string
-	Has   bootstrap.Mark
-}
-
-// surplus lists which of the entries, newest first, are to be removed: those beyond the
-// bounds that are proven redundant. The newest stays even if it alone is over the share.
-func surplus(entries []archived, b bounds) []string {
+// surplus says which of the entries, newest first, go. Nothing is removed that may
+// be the last copy of its data. Only entries of cluster live go: its quorum was
+// read just now and holds what was acknowledged there. One of another cluster, or
+// of nobody knows which, stays, even beside a newer one: that may be damaged, or a
+// learner's that never caught up. With live "" nothing goes.
+// Of cluster live those go that stand behind the first keep entries of whatever
+// cluster, or behind the first share bytes; share 0 is not known and no bound.
+func surplus(entries []archived, keep int, share int64, live string) []string {
 	var gone []string
 	sum := int64(0)
 	for i, e := range entries {
 		sum += e.Size
-		beyond := i >= b.Keep || i > 0 && b.Share > 0 && sum > b.Share
-		if beyond && bootstrap.Redundant(e.Archived, b.Live, b.Has) {
+		if live != "" && e.Cluster == live && (i >= keep || share > 0 && sum > share) {
 			gone = append(gone, e.Name)
 		}
 	}
 	return gone
 }
 
-// overShare is what an owner should know of an archive that is over its share of the
-// disk because nobody is known to have what is in it, or "".
-func (s *store) overShare(entries []archived, share int64) string {
-	sum, names := int64(0), []string(nil)
-	for _, e := range entries {
-		sum += e.Size
-		names = append(names, e.Name)
-	}
-	if share == 0 || sum <= share || len(names) == 0 {
-		return ""
-	}
-	return fmt.Sprintf("data that was set aside takes %d MiB, more than an eighth of the disk, and is kept because no quorum is known to have all of it: look at %s in %s, and remove what you do not need",
-		sum>>20, strings.Join(names, ", "), s.path("archive"))
-}
-
-// clearArchive removes the surplus beyond b.Keep entries and an eighth of the file
-// system, and returns what its owner should know of the rest, or "". To be called only
-// right after a linearizable read from a quorum of cluster b.Live succeeded, and while no
-// intent to set data aside is open.
-func (s *store) clearArchive(b bounds, log zerolog.Logger) (warning string, err error) {
+// clearArchive removes the surplus beyond keep entries and an eighth of the file
+// system. To be called only right after a linearizable read from a quorum of
+// cluster live succeeded, and while no intent to set data aside is open.
+func (s *store) clearArchive(keep int, live string, log zerolog.Logger) error {
 	var disk unix.Statfs_t
 	if err := unix.Statfs(s.dir, &disk); err != nil {
-		return "", fmt.Errorf("clear archive: size of the disk: %w", err)
+		return fmt.Errorf("clear archive: size of the disk: %w", err)
 	}
-	b.Share = int64(disk.Blocks) * int64(disk.Bsize) / 8
-	if err := s.clear(b, log); err != nil {
-		return "", err
-	}
-	left, err := s.archived()
-	return s.overShare(left, b.Share), err
+	return s.clear(keep, int64(disk.Blocks)*int64(disk.Bsize)/8, live, log)
 }
 
-func (s *store) clear(b bounds, log zerolog.Logger) error {
+func (s *store) clear(keep int, share int64, live string, log zerolog.Logger) error {
 	entries, err := s.archived()
 	if err != nil {
 		return err
 	}
 	archive := s.path("archive")
-	for _, name := range surplus(entries, b) {
+	for _, name := range surplus(entries, keep, share, live) {
 		err = errors.Join(err, os.Rename(filepath.Join(archive, name), filepath.Join(archive, going+name)))
 	}
 	list, lerr := s.listArchive()
@@ -276,7 +242,7 @@ func (s *store) clear(b bounds, log zerolog.Logger) error {
 		rerr := os.RemoveAll(filepath.Join(archive, e.Name()))
 		if err = errors.Join(err, serr, rerr); rerr == nil {
 			log.Info().Str("archive", strings.TrimPrefix(e.Name(), going)).Int64("bytes", size).
-				Msg("removed archived data: the quorum of its cluster has all of it, and the archive was over archive_keep or its share of the disk")
+				Msg("data that was set aside is removed: its cluster has a quorum, and the archive is over archive_keep or its share of the disk")
 		}
 	}
 	return err

@@ -12,27 +12,12 @@ import (
 	"testing"
 
 	"github.com/rs/zerolog"
-
-	"muster/bootstrap"
 )
 
-// quorumHas is how far the live cluster of these tests has come, and removedMember an entry
-// that it is past.
-var quorumHas = bootstrap.Mark{Term: 2, Index: 500}
-
-func removedMember(cluster string) bootstrap.Archived {
-	return bootstrap.Archived{Row: bootstrap.Removed, Cluster: cluster, Log: bootstrap.Mark{Term: 2, Index: 100}}
-}
-
 func TestSurplus(t *testing.T) {
-	live := func(name string, size int64) archived { return archived{name, size, removedMember("c1")} }
-	other := func(name string, size int64) archived { return archived{name, size, removedMember("c2")} }
+	live := func(name string, size int64) archived { return archived{Name: name, Cluster: "c1", Size: size} }
+	other := func(name string, size int64) archived { return archived{Name: name, Cluster: "c2", Size: size} }
 	unknown := func(name string, size int64) archived { return archived{Name: name, Size: size} }
-	unproven := func(name string, size int64) archived {
-		e := live(name, size)
-		e.Log.Index = 900
-		return e
-	}
 	four := []archived{live("4", 10), live("3", 10), live("2", 10), live("1", 10)}
 	for name, tt := range map[string]struct {
 		entries []archived
@@ -48,8 +33,7 @@ func TestSurplus(t *testing.T) {
 		"share of the disk":              {four, 4, 20, "c1", []string{"2", "1"}},
 		"both bounds":                    {four, 1, 30, "c1", []string{"3", "2", "1"}},
 		"share not known":                {four, 3, 0, "c1", []string{"1"}},
-		"the newest never by share":      {four, 4, 9, "c1", []string{"3", "2", "1"}},
-		"not what the quorum may lack":   {[]archived{live("3", 10), unproven("2", 10), live("1", 10)}, 0, 1, "c1", []string{"3", "1"}},
+		"too large alone":                {four, 4, 9, "c1", []string{"4", "3", "2", "1"}},
 		"no quorum read":                 {four, 0, 1, "", nil},
 		"no quorum read, unknown":        {[]archived{unknown("2", 10), unknown("1", 10)}, 0, 1, "", nil},
 		"another cluster alive":          {four, 0, 1, "c9", nil},
@@ -61,7 +45,7 @@ func TestSurplus(t *testing.T) {
 		"older ones of others no matter": {[]archived{live("3", 10), other("2", 90), other("1", 90)}, 1, 10, "c1", nil},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if got := surplus(tt.entries, bounds{tt.keep, tt.share, tt.live, quorumHas}); !slices.Equal(got, tt.want) {
+			if got := surplus(tt.entries, tt.keep, tt.share, tt.live); !slices.Equal(got, tt.want) {
 				t.Errorf("got %q, want %q", got, tt.want)
 			}
 		})
@@ -75,10 +59,10 @@ func TestSurplusNeverTakesALastCopy(t *testing.T) {
 	for n := range 20_000 {
 		entries := make([]archived, r.IntN(8))
 		for i := range entries {
-			entries[i] = archived{fmt.Sprint(i), r.Int64N(5), removedMember([]string{"", "c1", "c2", "c3"}[r.IntN(4)])}
+			entries[i] = archived{Name: fmt.Sprint(i), Size: r.Int64N(5), Cluster: []string{"", "c1", "c2", "c3"}[r.IntN(4)]}
 		}
 		keep, share, live := r.IntN(6), r.Int64N(20), []string{"", "c1", "c2"}[r.IntN(3)]
-		gone := surplus(entries, bounds{keep, share, live, quorumHas})
+		gone := surplus(entries, keep, share, live)
 		removed += len(gone)
 		left := map[string]int{}
 		size, count := int64(0), 0
@@ -100,12 +84,12 @@ func TestSurplusNeverTakesALastCopy(t *testing.T) {
 				t.Fatalf("world %d of seed %d: no copy of cluster %q is left: %v", n, seed, e.Cluster, entries)
 			}
 		}
-		if count > max(keep, 1) || count > 1 && (count > keep || share > 0 && size > share) {
+		if count > keep || share > 0 && size > share {
 			t.Fatalf("world %d of seed %d: %d entries of %d bytes are left, for %d and %d: %v", n, seed, count, size, keep, share, entries)
 		}
-		roomier := [][]string{surplus(entries, bounds{keep + 1, share, live, quorumHas}), surplus(entries, bounds{keep, 0, live, quorumHas})}
+		roomier := [][]string{surplus(entries, keep+1, share, live), surplus(entries, keep, 0, live)}
 		if share > 0 {
-			roomier = append(roomier, surplus(entries, bounds{keep, share + 1, live, quorumHas}))
+			roomier = append(roomier, surplus(entries, keep, share+1, live))
 		}
 		for _, more := range roomier {
 			for _, name := range more {
@@ -123,7 +107,7 @@ func TestSurplusNeverTakesALastCopy(t *testing.T) {
 // entry makes one that takes some 100 kB.
 func (s *store) entry(t *testing.T, name, cluster string) {
 	t.Helper()
-	put(t, s.path("archive", name, "reason.json"), fmt.Sprintf(`{"why":"removed","cluster":%q,"log":{"term":2,"index":100}}`, cluster))
+	put(t, s.path("archive", name, "reason.json"), fmt.Sprintf(`{"why":"removed","cluster":%q}`, cluster))
 	put(t, s.path("archive", name, "member", "snap", "db"), strings.Repeat("k", 100_000))
 }
 
@@ -155,7 +139,7 @@ func TestClearArchive(t *testing.T) {
 	}
 	put(t, s.path("archive", "notes"), "an owner's")
 	var log bytes.Buffer
-	if _, err := s.clearArchive(bounds{Keep: 1, Live: "c1", Has: quorumHas}, zerolog.New(&log)); err != nil {
+	if err := s.clearArchive(1, "c1", zerolog.New(&log)); err != nil {
 		t.Fatal(err)
 	}
 	want := []string{going + "link", "0000-link-x", "0002-b-x", "0003-c-x", "0005-e-x", "notes"}
@@ -181,7 +165,7 @@ func TestClearArchive(t *testing.T) {
 		t.Errorf("told of %q, want %q", told, want)
 	}
 	log.Reset()
-	if _, err := s.clearArchive(bounds{Keep: 1, Live: "c1", Has: quorumHas}, zerolog.New(&log)); err != nil || log.Len() > 0 {
+	if err := s.clearArchive(1, "c1", zerolog.New(&log)); err != nil || log.Len() > 0 {
 		t.Errorf("with nothing to do: %v, %s", err, log.String())
 	}
 }
@@ -191,13 +175,13 @@ func TestClearArchiveByShareOfTheDisk(t *testing.T) {
 	for _, name := range []string{"0001-a-x", "0002-b-x", "0003-c-x"} {
 		s.entry(t, name, "c1")
 	}
-	if err := s.clear(bounds{3, 250_000, "c1", quorumHas}, zerolog.Nop()); err != nil {
+	if err := s.clear(3, 250_000, "c1", zerolog.Nop()); err != nil {
 		t.Fatal(err)
 	}
 	if got, want := s.archiveNames(t), []string{"0002-b-x", "0003-c-x"}; !slices.Equal(got, want) {
 		t.Errorf("left %q, want %q", got, want)
 	}
-	if err := s.clear(bounds{0, 250_000, "", quorumHas}, zerolog.Nop()); err != nil || len(s.archiveNames(t)) != 2 {
+	if err := s.clear(0, 250_000, "", zerolog.Nop()); err != nil || len(s.archiveNames(t)) != 2 {
 		t.Errorf("without a live cluster: %v, left %q", err, s.archiveNames(t))
 	}
 }
@@ -210,7 +194,7 @@ func TestClearArchiveCutOff(t *testing.T) {
 	s.entry(t, "0002-b-x", "c1")
 	// In the way of the rename of the first, and not what this agent made.
 	put(t, s.path("archive", going+"0001-a-x"), "a file")
-	err := s.clear(bounds{0, 0, "c1", quorumHas}, zerolog.Nop())
+	err := s.clear(0, 0, "c1", zerolog.Nop())
 	if err == nil || !strings.Contains(err.Error(), "0001-a-x") {
 		t.Errorf("got %v, want an error that names what could not be removed", err)
 	}
@@ -233,26 +217,7 @@ func TestClearArchiveCutOff(t *testing.T) {
 	if entries, err := s.archived(); err != nil || len(entries) > 0 {
 		t.Errorf("half of a directory is taken for a copy: %+v, %v", entries, err)
 	}
-	if err := s.clear(bounds{3, 0, "c1", quorumHas}, zerolog.Nop()); err != nil || len(s.archiveNames(t)) > 0 {
+	if err := s.clear(3, 0, "c1", zerolog.Nop()); err != nil || len(s.archiveNames(t)) > 0 {
 		t.Errorf("%v, left %q", err, s.archiveNames(t))
-	}
-}
-
-// TestArchiveOverItsShareIsTold names what nobody is known to have, and keeps it.
-func TestArchiveOverItsShareIsTold(t *testing.T) {
-	s := newStore(t)
-	s.entry(t, "0001-damaged-x", "c2")
-	s.entry(t, "0002-two-clusters-x", "c2")
-	entries, err := s.archived()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if w := s.overShare(entries, 150_000); !strings.Contains(w, "0001-damaged-x") || !strings.Contains(w, "0002-two-clusters-x") || !strings.Contains(w, s.path("archive")) {
-		t.Errorf("says %q", w)
-	}
-	for _, share := range []int64{0, 1 << 30} {
-		if w := s.overShare(entries, share); w != "" {
-			t.Errorf("with a share of %d: %q", share, w)
-		}
 	}
 }

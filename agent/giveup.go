@@ -81,8 +81,7 @@ func (a *Agent) intendGiveUp(act bootstrap.Action) error {
 		return err
 	}
 	in := setAsideIntent{Life: newLife(), Left: act.Leaves, aside: aside{Name: name, Reason: reason{
-		Why: string(act.Why), Say: act.Say, At: a.state.Now, Board: a.board.ID, Life: a.board.Life, Cluster: a.disk.Cluster, Member: a.disk.Member,
-		Log: a.disk.Log, Order: a.state.Order == bootstrap.OrderYield}}}
+		Why: string(act.Why), Say: act.Say, At: a.state.Now, Board: a.board.ID, Life: a.board.Life, Cluster: a.disk.Cluster, Member: a.disk.Member}}}
 	if act.Copied {
 		in.ID, in.Fingerprints = a.hardware.BoardID(), a.hardware.Fingerprints
 	}
@@ -194,10 +193,9 @@ func (a *Agent) clearArchive(ctx context.Context, act bootstrap.Action) {
 		return
 	}
 	a.clearAt = a.state.Now
-	b, log := bounds{Keep: a.fleet.profile.Heal.ArchiveKeep, Live: c.ID, Has: bootstrap.LiveMark(a.state, a.runner.mark)}, a.log
+	keep, live, log := a.fleet.profile.Heal.ArchiveKeep, c.ID, a.log
 	a.cleaner.begin(ctx, func(context.Context) outcome {
-		warning, err := a.store.clearArchive(b, log)
-		return outcome{action: act, warning: warning, err: err}
+		return outcome{action: act, err: a.store.clearArchive(keep, live, log)}
 	})
 }
 

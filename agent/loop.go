@@ -74,8 +74,6 @@ func (a *Agent) sleep(ctx context.Context, down <-chan struct{}, d time.Duration
 		a.cleaner.busy = false
 		if out.err != nil {
 			a.log.Warn().Err(out.err).Msg("the archive could not be cleared; it is tried again later")
-		} else {
-			a.archiveWarning = out.warning
 		}
 	case o := <-a.orders:
 		a.take(o)
@@ -134,9 +132,6 @@ func (a *Agent) warnings() []string {
 	all = append(all, bootstrap.AlarmWarnings(a.state)...)
 	if w := bootstrap.OlderWarning(a.state); w != "" {
 		all = append(all, w)
-	}
-	if a.archiveWarning != "" {
-		all = append(all, a.archiveWarning)
 	}
 	if w := a.speed.warning(); w != "" {
 		all = append(all, w)

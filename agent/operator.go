@@ -53,15 +53,14 @@ func (o *operator) justDid(act bootstrap.Action, now time.Time) bool {
 
 // outcome is what came of one operation.
 type outcome struct {
-	action  bootstrap.Action
-	seat    bootstrap.Seat   // Add: the seat
-	turn    time.Duration    // TakeTurn: how long it is this board's, counted from before the change
-	idle    bool             // ReleaseTurn: there was nothing to give back
-	list    *etcd.MemberList // as the quorum said afterwards; nil if that is not known
-	at      time.Time        // from before it was asked
-	from    time.Time        // from before the change
-	warning string           // of the archive: what an owner should know of it
-	err     error
+	action bootstrap.Action
+	seat   bootstrap.Seat   // Add: the seat
+	turn   time.Duration    // TakeTurn: how long it is this board's, counted from before the change
+	idle   bool             // ReleaseTurn: there was nothing to give back
+	list   *etcd.MemberList // as the quorum said afterwards; nil if that is not known
+	at     time.Time        // from before it was asked
+	from   time.Time        // from before the change
+	err    error
 }
 
 func newOperator() *operator { return &operator{results: make(chan outcome, 1), cancel: func() {}} }
