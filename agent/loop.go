@@ -71,10 +71,7 @@ func (a *Agent) sleep(ctx context.Context, down <-chan struct{}, d time.Duration
 	case out := <-a.operator.results:
 		a.operated(out)
 	case out := <-a.cleaner.results:
-		a.cleaner.busy = false
-		if out.err != nil {
-			a.log.Warn().Err(out.err).Msg("the archive could not be cleared; it is tried again later")
-		}
+		a.cleared(out)
 	case o := <-a.orders:
 		a.take(o)
 	case m := <-a.fleet.messageEvents():
@@ -131,6 +128,9 @@ func (a *Agent) warnings() []string {
 	}
 	if w := a.speed.warning(); w != "" {
 		all = append(all, w)
+	}
+	if a.crowded != "" {
+		all = append(all, a.crowded)
 	}
 	if w := a.outlived(); w != "" && a.renewal.Since.IsZero() {
 		// Whoever installed it did not ask this agent, or not in time.

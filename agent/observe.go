@@ -31,7 +31,7 @@ func (a *Agent) observe(now time.Time) bootstrap.Observation {
 	}
 	o.Failed = a.failure
 	o.Disk = a.disk
-	o.Disk.Born, o.Disk.Intent, o.Disk.Readdressed = a.board.Born, a.board.Intent, a.board.Readdressed
+	o.Disk.Born, o.Disk.Intent, o.Disk.Readdressed, o.Disk.Doubted = a.board.Born, a.board.Intent, a.board.Readdressed, a.board.Doubted
 	o.Seat, o.Order = a.seat, a.present(now)
 	o.Renewal, o.Turn = a.renewal, a.turn
 	f := a.fleet

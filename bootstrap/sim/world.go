@@ -55,6 +55,7 @@ type plant struct {
 	noPace       bool // the pace that the fleet goes by is not written down
 	blindTurn    bool // a turn is given back without asking whose it is
 	hasty        bool // a board goes by what its own disk needs at once
+	clearsAll    bool // what is not proven to be redundant goes from the archives too
 	decide       func(bootstrap.State) bootstrap.Action
 }
 
@@ -80,6 +81,8 @@ type World struct {
 	wiped    int
 	verbose  bool
 	dirs     []*dir                  // all that ever had a log, none of which may be gone
+	yielded  map[*dir]bool           // that were given up by order
+	cleared  int                     // entries that went from archives
 	begun    []string                // the clusters that were founded
 	needed   map[bootstrap.Pace]bool // slower ones for which a board has measured
 	slowAt   time.Duration           // when the first did
@@ -120,7 +123,7 @@ func play(s Scenario, p plant, verbose bool) Result {
 }
 
 func newWorld(s Scenario, p plant) *World {
-	w := &World{scenario: s, plant: p, random: rand.New(rand.NewPCG(s.Seed, 7)), cut: map[[2]int]int{}, needed: map[bootstrap.Pace]bool{}, voters: s.Voters, profile: s.Profile,
+	w := &World{scenario: s, plant: p, random: rand.New(rand.NewPCG(s.Seed, 7)), cut: map[[2]int]int{}, needed: map[bootstrap.Pace]bool{}, yielded: map[*dir]bool{}, voters: s.Voters, profile: s.Profile,
 		late: 300 * time.Millisecond, result: Result{Rows: map[bootstrap.Row]int{}}}
 	if w.plant.decide == nil {
 		w.plant.decide = bootstrap.Decide
