@@ -11,11 +11,13 @@ import (
 // The archive of a simulated board is small and looked through often, so that both
 // bounds are met within a run.
 const (
-	archiveKeep  = 2
-	archiveShare = 25 // entries of logs
-	clearEvery   = 10 * time.Second
-	clearAfter   = 10 * time.Second // longer than an answer of a quorum vouches
+	archiveShare = 10 // entries of logs
+	clearEvery   = 5 * time.Second
+	clearAfter   = 6 * time.Second // longer than an answer of a quorum vouches
 )
+
+// archiveKeep is none on every other board, and one on those between.
+func (b *board) archiveKeep() int { return b.n % 2 }
 
 // end is how far the log of a stopped member goes.
 func (d *dir) end() bootstrap.Mark {
@@ -78,7 +80,7 @@ func (a *agent) clearArchive() {
 			copies[i] = bootstrap.Copy{Cause: bootstrap.Removed, Cluster: h.Cluster, Log: h.Log, Size: copies[i].Size}
 		}
 	}
-	for _, i := range bootstrap.Surplus(copies, archiveKeep, archiveShare, h) {
+	for _, i := range bootstrap.Surplus(copies, b.archiveKeep(), archiveShare, h) {
 		x := newest[i]
 		d.archive = slices.DeleteFunc(slices.Clone(d.archive), func(o stored) bool { return o.dir == x.dir })
 		w.say("%s: data of member %s of cluster %s goes from the archive", b.name(), x.member, x.cluster)
@@ -89,7 +91,7 @@ func (a *agent) clearArchive() {
 // checkCleared holds what went from an archive against rule 3: a live quorum has all
 // that was ever acknowledged in it, and nothing ever said otherwise of it.
 func (w *World) checkCleared(b *board, x *dir) {
-	w.cleared++
+	w.result.Cleared++
 	if why := w.missed(x); why != "" {
 		w.broke(fmt.Sprintf("rule 3: %s removed data of member %s of cluster %s from its archive: %s", b.name(), x.member, x.cluster, why))
 	}

@@ -39,6 +39,7 @@ type Result struct {
 	At      time.Duration
 	Steps   int // decisions made
 	Writes  int // acknowledged
+	Cleared int // entries that went from archives
 	Rows    map[bootstrap.Row]int
 	Ended   time.Duration
 	Skipped int // faults that would have gone beyond the limits
@@ -82,7 +83,6 @@ type World struct {
 	verbose  bool
 	dirs     []*dir                  // all that ever had a log, none of which may be gone
 	yielded  map[*dir]bool           // that were given up by order
-	cleared  int                     // entries that went from archives
 	begun    []string                // the clusters that were founded
 	needed   map[bootstrap.Pace]bool // slower ones for which a board has measured
 	slowAt   time.Duration           // when the first did
