@@ -57,7 +57,8 @@ func (a *Agent) act(ctx context.Context, act bootstrap.Action) {
 	case bootstrap.Stop:
 		err = errors.Join(err, a.stop(act))
 	case bootstrap.SetAside, bootstrap.Readdress, bootstrap.Pledge, bootstrap.Adopt:
-		if err == nil && !a.operator.busy {
+		// What is cleared from the archive rests on an answer from before.
+		if err == nil && !a.operator.busy && !a.cleaner.busy {
 			err = a.onDisk(ctx, act)
 		}
 	default:
@@ -113,8 +114,9 @@ func (a *Agent) failed(act bootstrap.Action, err error) {
 }
 
 // remember writes down what this board must not forget, as soon as it is known:
-// which fleet it is of, and that a member of this life was started. A log that
-// is seen proves it, whether or not etcd runs now: its member may have voted.
+// which fleet it is of, that a member of this life was started, and that its data may
+// not be what the others hold. A log that is seen proves that there was a member,
+// whether or not etcd runs now: it may have voted.
 // What could not be written is written the next time.
 func (a *Agent) remember() error {
 	next := a.board
@@ -125,9 +127,10 @@ func (a *Agent) remember() error {
 		if first {
 			next.Intent = bootstrap.Intent{}
 		}
+		next.Doubted = next.Doubted || bootstrap.Differs(a.state)
 	}
 	known := a.fleet != nil && (a.state.Plan != nil || next.Born)
-	if next.Born == a.board.Born && next.Intent == a.board.Intent && (a.board.Fleet != nil || !known) {
+	if next.Born == a.board.Born && next.Doubted == a.board.Doubted && next.Intent == a.board.Intent && (a.board.Fleet != nil || !known) {
 		return nil
 	}
 	return a.bind(next)
@@ -172,7 +175,7 @@ func (a *Agent) childNews(n childReport) {
 		return
 	}
 	a.disk = bootstrap.Disk{State: bootstrap.DiskMember, Cluster: n.event.ClusterID, Member: n.event.MemberID,
-		PeerURL: a.runner.config.PeerURL, Hardware: a.disk.Hardware, Owner: a.store.ownerMatch(a.board), Log: a.disk.Log}
+		PeerURL: a.runner.config.PeerURL, Hardware: a.disk.Hardware, Owner: a.store.ownerMatch(a.board)}
 	a.listed(n.event.Members)
 	if err := a.remember(); err != nil {
 		a.log.Error().Err(err).Msg("that a member was started is not on disk yet; it is tried again")

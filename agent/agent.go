@@ -67,6 +67,7 @@ type Agent struct {
 	orderedAt time.Time
 	clearAt   time.Time // when the archive was last looked through
 	asideAt   time.Time // when data was last set aside
+	crowded   string    // what the owner should know of the archive, as last looked through
 	learnedAt time.Time // when it last heard who started a member
 	ownersAt  time.Time // when owners.json was last written, or that failed
 	unwritten bool      // owners knows more than owners.json

@@ -14,20 +14,43 @@ import (
 
 	"github.com/rs/zerolog"
 	"golang.org/x/sys/unix"
+
+	"muster/bootstrap"
 )
 
 // reason is reason.json inside a data directory that was set aside: the row of
 // the design's table, what an owner reads, when by the board's own clock, and
-// whose data it is. Cluster is only ever what the data itself says, "" if that
-// cannot be read: a guess would let the last copy of something be removed.
+// whose data it is. Cluster and Log are only ever what the data itself says, "" and
+// zero if that cannot be read: a guess would let the last copy of something be removed.
+// What an older version did not write is not known.
 type reason struct {
-	Why     string    `json:"why"`
-	Say     string    `json:"say"`
-	At      time.Time `json:"at,omitzero"`
-	Board   string    `json:"board,omitempty"`
-	Life    string    `json:"life,omitempty"`
-	Cluster string    `json:"cluster,omitempty"`
-	Member  string    `json:"member,omitempty"`
+	Why     string         `json:"why"`
+	Say     string         `json:"say"`
+	At      time.Time      `json:"at,omitzero"`
+	Board   string         `json:"board,omitempty"`
+	Life    string         `json:"life,omitempty"`
+	Cluster string         `json:"cluster,omitempty"`
+	Member  string         `json:"member,omitempty"`
+	Cause   string         `json:"cause,omitempty"` // the row that gave it up, where Why is that the board left
+	Log     bootstrap.Mark `json:"log,omitzero"`    // its end
+	Order   bool           `json:"order,omitempty"` // the owner had ordered the board to yield
+	Doubted bool           `json:"doubted,omitempty"`
+}
+
+// reasonFor is why an action sets the data of a state aside.
+func reasonFor(s bootstrap.State, act bootstrap.Action) reason {
+	c := bootstrap.CopyOf(s, act)
+	r := reason{Why: string(act.Why), Say: act.Say, At: s.Now, Board: s.Self.ID, Life: s.Self.Life,
+		Cluster: c.Cluster, Member: s.Disk.Member, Log: c.Log, Order: c.Order, Doubted: c.Doubted}
+	if c.Cause != act.Why {
+		r.Cause = string(c.Cause)
+	}
+	return r
+}
+
+// copy is what the rule of the archive goes by.
+func (r reason) copy() bootstrap.Copy {
+	return bootstrap.Copy{Cause: bootstrap.Row(cmp.Or(r.Cause, r.Why)), Cluster: r.Cluster, Log: r.Log, Order: r.Order, Doubted: r.Doubted}
 }
 
 // aside says what is to be set aside. It is on disk, as an intent, before
@@ -131,10 +154,10 @@ func number(name string) uint64 {
 }
 
 // archived is one entry of the archive, with the bytes that it takes on the
-// disk. Cluster is its reason's, "" if there is none that can be read.
+// disk. Nothing else is known of it if it has no reason that can be read.
 type archived struct {
-	Name, Cluster string
-	Size          int64
+	Name string
+	bootstrap.Copy
 }
 
 // going begins the name of what was an entry and is being removed.
@@ -164,9 +187,11 @@ func (s *store) archived() ([]archived, error) {
 		}
 		var r reason
 		if s.read(filepath.Join("archive", e.Name(), "reason.json"), &r) != nil {
-			r.Cluster = "" // half of a damaged file may have been taken in
+			r = reason{} // half of a damaged file may have been taken in
 		}
-		entries = append(entries, archived{Name: e.Name(), Size: size, Cluster: r.Cluster})
+		entry := archived{e.Name(), r.copy()}
+		entry.Size = size
+		entries = append(entries, entry)
 	}
 	slices.SortFunc(entries, func(x, y archived) int {
 		return cmp.Or(cmp.Compare(number(y.Name), number(x.Name)), strings.Compare(y.Name, x.Name))
@@ -189,61 +214,79 @@ func allocated(dir string) (sum int64, err error) {
 	return sum, err
 }
 
-// surplus says which of the entries, newest first, go. Nothing is removed that may
-// be the last copy of its data. Only entries of cluster live go: its quorum was
-// read just now and holds what was acknowledged there. One of another cluster, or
-// of nobody knows which, stays, even beside a newer one: that may be damaged, or a
-// learner's that never caught up. With live "" nothing goes.
-// Of cluster live those go that stand behind the first keep entries of whatever
-// cluster, or behind the first share bytes; share 0 is not known and no bound.
-func surplus(entries []archived, keep int, share int64, live string) []string {
-	var gone []string
-	sum := int64(0)
-	for i, e := range entries {
-		sum += e.Size
-		if live != "" && e.Cluster == live && (i >= keep || share > 0 && sum > share) {
-			gone = append(gone, e.Name)
-		}
-	}
-	return gone
-}
-
 // clearArchive removes the surplus beyond keep entries and an eighth of the file
-// system. To be called only right after a linearizable read from a quorum of
-// cluster live succeeded, and while no intent to set data aside is open.
-func (s *store) clearArchive(keep int, live string, log zerolog.Logger) error {
+// system, and says what an owner should know of the rest. To be called only right after
+// a linearizable read from the quorum that h is of succeeded, and while no intent to
+// set data aside is open.
+func (s *store) clearArchive(keep int, h bootstrap.Holding, log zerolog.Logger) (warning string, err error) {
 	var disk unix.Statfs_t
 	if err := unix.Statfs(s.dir, &disk); err != nil {
-		return fmt.Errorf("clear archive: size of the disk: %w", err)
+		return "", fmt.Errorf("clear archive: size of the disk: %w", err)
 	}
-	return s.clear(keep, int64(disk.Blocks)*int64(disk.Bsize)/8, live, log)
+	return s.clear(keep, int64(disk.Blocks)*int64(disk.Bsize)/8, h, log)
 }
 
-func (s *store) clear(keep int, share int64, live string, log zerolog.Logger) error {
+func (s *store) clear(keep int, share int64, h bootstrap.Holding, log zerolog.Logger) (warning string, err error) {
 	entries, err := s.archived()
 	if err != nil {
-		return err
+		return "", err
+	}
+	copies := make([]bootstrap.Copy, len(entries))
+	for i, e := range entries {
+		copies[i] = e.Copy
 	}
 	archive := s.path("archive")
-	for _, name := range surplus(entries, keep, share, live) {
+	for _, i := range bootstrap.Surplus(copies, keep, share, h) {
+		name := entries[i].Name
 		err = errors.Join(err, os.Rename(filepath.Join(archive, name), filepath.Join(archive, going+name)))
 	}
-	list, lerr := s.listArchive()
+	var stay []archived
+	for _, i := range bootstrap.Unproven(copies, share, h) {
+		stay = append(stay, entries[i])
+	}
+	return crowded(archive, stay), errors.Join(err, s.clearGoing(log))
+}
+
+// clearGoing removes what is not an entry of the archive any more.
+func (s *store) clearGoing(log zerolog.Logger) error {
+	archive := s.path("archive")
+	list, err := s.listArchive()
 	list = slices.DeleteFunc(list, func(e fs.DirEntry) bool { return !e.IsDir() || !strings.HasPrefix(e.Name(), going) })
-	if lerr != nil || len(list) == 0 {
-		return errors.Join(err, lerr)
+	if err != nil || len(list) == 0 {
+		return err
 	}
 	// Or a power cut could give half a directory the name of a whole copy back.
-	if serr := syncDir(archive); serr != nil {
-		return errors.Join(err, serr)
+	if err := syncDir(archive); err != nil {
+		return err
 	}
 	for _, e := range list {
 		size, serr := allocated(filepath.Join(archive, e.Name()))
 		rerr := os.RemoveAll(filepath.Join(archive, e.Name()))
 		if err = errors.Join(err, serr, rerr); rerr == nil {
 			log.Info().Str("archive", strings.TrimPrefix(e.Name(), going)).Int64("bytes", size).
-				Msg("data that was set aside is removed: its cluster has a quorum, and the archive is over archive_keep or its share of the disk")
+				Msg("data that was set aside is removed: its cluster's quorum has all of it, and the archive is over archive_keep or its share of the disk")
 		}
 	}
 	return err
+}
+
+// crowdedNames is how many entries a warning names: it has to fit a line.
+const crowdedNames = 3
+
+// crowded is the warning about entries, newest first, that take too much and that only
+// the owner can remove; "" without any.
+func crowded(archive string, stay []archived) string {
+	if len(stay) == 0 {
+		return ""
+	}
+	sum, names, more := int64(0), []string(nil), ""
+	for _, e := range stay {
+		sum += e.Size
+		names = append(names, e.Name)
+	}
+	if n := len(names) - crowdedNames; n > 0 {
+		names, more = names[:crowdedNames], fmt.Sprintf(" and %d more", n)
+	}
+	return fmt.Sprintf("the archive holds %d MB that no quorum is known to have, more than an eighth of the disk: look at %s (%s%s), and remove what you do not need",
+		(sum+500_000)/1_000_000, archive, strings.Join(names, ", "), more)
 }

@@ -242,7 +242,7 @@ func TestNoArchiveIsEmpty(t *testing.T) {
 	if got, err := s.archived(); err != nil || len(got) > 0 {
 		t.Errorf("got %v, %v", got, err)
 	}
-	if err := s.clearArchive(0, "c1", zerolog.Nop()); err != nil || exists(s.path("archive")) {
+	if _, err := s.clearArchive(0, held(), zerolog.Nop()); err != nil || exists(s.path("archive")) {
 		t.Errorf("cleared: %v", err)
 	}
 }

@@ -42,7 +42,7 @@ func (a *Agent) giveUp(ctx context.Context, act bootstrap.Action) error {
 		}
 	}
 	next := a.board
-	next.Life, next.Born, next.Readdressed, next.Aside, next.Intent = in.Life, false, false, nil, bootstrap.Intent{}
+	next.Life, next.Born, next.Readdressed, next.Doubted, next.Aside, next.Intent = in.Life, false, false, false, nil, bootstrap.Intent{}
 	next.Pace = 0
 	next.Seq++
 	if in.ID != "" {
@@ -80,8 +80,7 @@ func (a *Agent) intendGiveUp(act bootstrap.Action) error {
 	if err != nil {
 		return err
 	}
-	in := setAsideIntent{Life: newLife(), Left: act.Leaves, aside: aside{Name: name, Reason: reason{
-		Why: string(act.Why), Say: act.Say, At: a.state.Now, Board: a.board.ID, Life: a.board.Life, Cluster: a.disk.Cluster, Member: a.disk.Member}}}
+	in := setAsideIntent{Life: newLife(), Left: act.Leaves, aside: aside{Name: name, Reason: reasonFor(a.state, act)}}
 	if act.Copied {
 		in.ID, in.Fingerprints = a.hardware.BoardID(), a.hardware.Fingerprints
 	}
@@ -176,29 +175,48 @@ func (a *Agent) reopen() error {
 	return nil
 }
 
-// clearEvery is how often the archive is looked through; at first soon after data
-// was set aside.
-const clearEvery = time.Hour
+const (
+	// clearEvery is how often the archive is looked through; clearSoon while that has
+	// told the owner of it, who may act on it, or could not tell.
+	clearEvery = time.Hour
+	clearSoon  = time.Minute
+	// clearAfter is how long after data was set aside that is first done. A quorum whose
+	// answer counts then has answered since: the one before may have been the one whose
+	// data this is. And the cards show by then how far it was.
+	clearAfter = 20 * time.Second
+)
 
 // clearArchive bounds the archive beside the loop, in a quiet moment after a
 // quorum of this board's cluster has answered.
 func (a *Agent) clearArchive(ctx context.Context, act bootstrap.Action) {
-	c := a.state.Cluster
 	quiet := act.Do == bootstrap.Wait && a.board.Aside == nil && !a.cleaner.busy
-	if !quiet || c.AsOf.IsZero() || a.state.Now.Sub(c.AsOf) > clearFresh || a.state.Now.Sub(a.clearAt) < clearEvery {
+	h := bootstrap.Held(a.state)
+	if !quiet || h.Cluster == "" || h.Cluster != a.cluster() {
 		return
 	}
-	if c.ID != a.cluster() || !c.AsOf.After(a.asideAt) {
-		// The quorum that answered may have been the one whose data this is.
+	every := clearEvery
+	if a.crowded != "" || !h.Known() {
+		every = clearSoon
+	}
+	if a.state.Now.Sub(a.clearAt) < every || a.state.Now.Sub(a.asideAt) < clearAfter {
 		return
 	}
 	a.clearAt = a.state.Now
-	keep, live, log := a.fleet.profile.Heal.ArchiveKeep, c.ID, a.log
+	keep, log := a.fleet.profile.Heal.ArchiveKeep, a.log
 	a.cleaner.begin(ctx, func(context.Context) outcome {
-		return outcome{action: act, err: a.store.clearArchive(keep, live, log)}
+		warning, err := a.store.clearArchive(keep, h, log)
+		return outcome{action: act, err: err, warning: warning}
 	})
 }
 
-// clearFresh is how old the read from the quorum may be that vouches for the
-// cluster while copies of its data are removed.
-const clearFresh = 5 * time.Second
+// cleared takes what came of it.
+func (a *Agent) cleared(out outcome) {
+	a.cleaner.busy = false
+	if out.err != nil {
+		a.log.Warn().Err(out.err).Msg("the archive could not be cleared; it is tried again later")
+	}
+	if out.warning != "" && a.crowded == "" {
+		a.log.Warn().Msg(out.warning)
+	}
+	a.crowded = out.warning
+}

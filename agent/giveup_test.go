@@ -46,7 +46,7 @@ func holder(t *testing.T, dir, profile string, l loss) (plan *founding.Plan) {
 	plan = planOf("ours", founderAt("one", "a1a1a1a1a1a1a1a1", "10.0.0.1"), founderAt("two", "b1", "10.0.0.2"), founderAt("three", "c1", "10.0.0.3"))
 	fleet := loadProfile(t, profile).Fleet()
 	b := boardRecord{ID: boardID("one"), Fingerprints: discovery.Labelled("one").Fingerprints, Life: "a1a1a1a1a1a1a1a1",
-		Seq: 7, Fleet: &fleet, Born: true, Readdressed: true, Yielded: []string{"feed"}}
+		Seq: 7, Fleet: &fleet, Born: true, Readdressed: true, Doubted: true, Yielded: []string{"feed"}}
 	if l.act.Leaves {
 		b.Intent.Do = bootstrap.IntentLeave
 	}
@@ -75,7 +75,7 @@ func given(t *testing.T, s *store, l loss, plan *founding.Plan, in setAsideInten
 	if b.Life != in.Life || b.Life == "a1a1a1a1a1a1a1a1" || len(b.Life) != 16 {
 		t.Errorf("life %s, want %s", b.Life, in.Life)
 	}
-	if b.Born || b.Readdressed || b.Aside != nil || b.Fleet == nil || !slices.Equal(b.Yielded, gone) {
+	if b.Born || b.Readdressed || b.Doubted || b.Aside != nil || b.Fleet == nil || !slices.Equal(b.Yielded, gone) {
 		t.Errorf("%+v, want neither born nor readdressed, and yielded %v", b, gone)
 	}
 	if want := (bootstrap.Intent{}); !l.act.Leaves && b.Intent != want || l.act.Leaves && b.Intent.Do != bootstrap.IntentLeft {
@@ -94,7 +94,7 @@ func given(t *testing.T, s *store, l loss, plan *founding.Plan, in setAsideInten
 	if !maps.Equal(archive, want) || want[entry+"owner.json"] == "" {
 		t.Errorf("archive and data\n%q, want\n%q", archive, want)
 	}
-	if r := in.Reason; r.Why != string(l.act.Why) || r.Board != boardID("one") || r.Life != "a1a1a1a1a1a1a1a1" || r.At.IsZero() {
+	if r := in.Reason; r.Why != string(l.act.Why) || r.Board != boardID("one") || r.Life != "a1a1a1a1a1a1a1a1" || r.At.IsZero() || !r.Doubted || r.Order {
 		t.Errorf("reason %+v", r)
 	}
 }
@@ -275,19 +275,21 @@ func TestGiveUpOfNothing(t *testing.T) {
 	}
 }
 
-func TestNothingIsGivenUpWhileTheQuorumIsAsked(t *testing.T) {
+func TestNothingIsGivenUpBesideOtherWork(t *testing.T) {
 	at := loopback(t, 1)[0]
 	profile, dir, l := loopbackProfile(t, 3, 3, at), t.TempDir(), losses()["removed"]
 	holder(t, dir, profile, l)
 	p := park(t, dir, "one", at, profile)
 	p.turn()
 	before := p.store.files(t)
-	p.operator.busy = true
-	p.act(p.ctx, l.act)
-	if !maps.Equal(before, p.store.files(t)) || p.failure != "" {
-		t.Errorf("%q, %q", p.failure, p.store.files(t))
+	for _, beside := range []*operator{p.operator, p.cleaner} {
+		beside.busy = true
+		p.act(p.ctx, l.act)
+		if !maps.Equal(before, p.store.files(t)) || p.failure != "" {
+			t.Errorf("%q, %q", p.failure, p.store.files(t))
+		}
+		beside.busy = false
 	}
-	p.operator.busy = false
 	p.act(p.ctx, l.act)
 	if len(p.store.archiveNames(t)) != 1 {
 		t.Error("it is not given up afterwards either")

@@ -71,10 +71,7 @@ func (a *Agent) sleep(ctx context.Context, down <-chan struct{}, d time.Duration
 	case out := <-a.operator.results:
 		a.operated(out)
 	case out := <-a.cleaner.results:
-		a.cleaner.busy = false
-		if out.err != nil {
-			a.log.Warn().Err(out.err).Msg("the archive could not be cleared; it is tried again later")
-		}
+		a.cleared(out)
 	case o := <-a.orders:
 		a.take(o)
 	case m := <-a.fleet.messageEvents():
@@ -137,6 +134,9 @@ func (a *Agent) warnings() []string {
 		all = append(all, w)
 	}
 	all = append(all, bootstrap.Differences(a.state)...)
+	if a.crowded != "" {
+		all = append(all, a.crowded)
+	}
 	if w := a.outlived(); w != "" && a.renewal.Since.IsZero() {
 		// Whoever installed it did not ask this agent, or not in time.
 		all = append(all, w+"; `agent service restart` lets it take over when the cluster can do without this board")

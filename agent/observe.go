@@ -31,7 +31,7 @@ func (a *Agent) observe(now time.Time) bootstrap.Observation {
 	}
 	o.Failed, o.Refused = a.failure, a.operator.refusal.told(now)
 	o.Disk = a.disk
-	o.Disk.Born, o.Disk.Intent, o.Disk.Readdressed = a.board.Born, a.board.Intent, a.board.Readdressed
+	o.Disk.Born, o.Disk.Intent, o.Disk.Readdressed, o.Disk.Doubted = a.board.Born, a.board.Intent, a.board.Readdressed, a.board.Doubted
 	o.Disk.Watched, o.Recalled = a.watched == a.board.Life, a.recalled
 	o.Seat, o.Order = a.seat, a.present(now)
 	o.Renewal, o.Turn = a.renewal, a.turn

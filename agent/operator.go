@@ -61,6 +61,8 @@ type outcome struct {
 	at     time.Time        // from before it was asked
 	from   time.Time        // from before the change
 	err    error
+
+	warning string // of the archive: what the owner should know
 }
 
 func newOperator() *operator { return &operator{results: make(chan outcome, 1), cancel: func() {}} }

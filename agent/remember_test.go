@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"errors"
 	"os"
 	"testing"
 	"time"
@@ -38,6 +39,25 @@ func TestLogThatIsSeenIsRemembered(t *testing.T) {
 				t.Errorf("on disk: %+v, %v", onDisk, err)
 			}
 		})
+	}
+}
+
+// That members differed must outlast the agent: the next one may find this member
+// removed, and know nothing else of it.
+func TestDoubtIsRemembered(t *testing.T) {
+	a := &Agent{store: newStore(t), runner: newRunner(nil, zerolog.Nop()), board: boardRecord{ID: "a", Life: "a1", Born: true},
+		disk: bootstrap.Disk{State: bootstrap.DiskMember, Owner: bootstrap.MatchSame, Cluster: "c"}}
+	a.state.Disk = a.disk
+	if err := a.remember(); err != nil || a.board.Doubted || exists(a.store.path("board.json")) {
+		t.Fatalf("without a reason: %+v, %v", a.board, err)
+	}
+	a.state.Peers = []bootstrap.Peer{{ID: "b", Alive: true, Cluster: "c", Alarms: bootstrap.AlarmCorrupt}}
+	for range 2 {
+		var onDisk boardRecord
+		if err := errors.Join(a.remember(), a.store.read("board.json", &onDisk)); err != nil || !onDisk.Doubted {
+			t.Errorf("on disk: %+v, %v", onDisk, err)
+		}
+		a.state.Peers = nil
 	}
 }
 

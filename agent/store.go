@@ -40,8 +40,10 @@ type boardRecord struct {
 	Born bool `json:"born"`
 	// Readdressed says that addresses in the stopped database were, or are to be,
 	// rewritten, and that the quorum has not confirmed this board's own since.
-	Readdressed bool             `json:"readdressed,omitempty"`
-	Intent      bootstrap.Intent `json:"intent,omitzero"`
+	Readdressed bool `json:"readdressed,omitempty"`
+	// Doubted says that members were said to hold different data in this life.
+	Doubted bool             `json:"doubted,omitempty"`
+	Intent  bootstrap.Intent `json:"intent,omitzero"`
 	// Aside is what is being set aside, while the intent says so.
 	Aside *setAsideIntent `json:"set_aside,omitempty"`
 	// Pace is the fleet's, as this board last went by it.

@@ -62,6 +62,7 @@ type Action struct {
 	Abrupt  bool              // Stop: without handing over leadership; the address for that is gone
 	Copied  bool              // SetAside: the identity is another board's; this one takes that of its own hardware
 	Leaves  bool              // SetAside: the board takes no seat until its agent is started anew
+	Cause   Row               // SetAside: the row that gives the data up; Why may be that the board leaves
 
 	Again time.Duration // look again after this long even if nothing changes; 0: no need
 }

@@ -22,9 +22,9 @@ func setAside(s State, why Row, say string) Action {
 	}
 	leaves := s.Disk.Intent.Do == IntentLeave || s.Disk.Intent.Do == IntentLeft
 	if leaves && s.Disk.Hardware == MatchSame {
-		return Action{Do: SetAside, Why: Leave, Say: say + "; its data is set aside, and it has left", Leaves: true}
+		return Action{Do: SetAside, Why: Leave, Say: say + "; its data is set aside, and it has left", Leaves: true, Cause: why}
 	}
-	return Action{Do: SetAside, Why: why, Say: say + "; its data is set aside, and it goes on as an empty board"}
+	return Action{Do: SetAside, Why: why, Say: say + "; its data is set aside, and it goes on as an empty board", Cause: why}
 }
 
 // giveUp sets aside what a live quorum, or the owner, has confirmed to be of no

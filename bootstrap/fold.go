@@ -18,7 +18,7 @@ type State struct {
 	Wedged     int       // how often it was killed for that, since it last answered
 	Shadowed   time.Time // since when Shadow is the same living address; zero: none
 	Rivaled    time.Time // since when a board at work in another cluster is seen; zero: none
-	Doubted    time.Time // since when the others are asked what they remember of this board; zero: they are not
+	Inquiring  time.Time // since when the others are asked what they remember of this board; zero: they are not
 
 	Stray Stray
 
@@ -96,7 +96,7 @@ func Fold(prev State, facts Observation) State {
 		next.Shadowed = time.Time{}
 	}
 	next.Shadowed = since(next.Shadowed, facts.Now, facts.Shadow != "")
-	next.Doubted = since(prev.Doubted, facts.Now, next.doubts())
+	next.Inquiring = since(prev.Inquiring, facts.Now, next.mayBeOlder())
 	next.Rivaled = since(prev.Rivaled, facts.Now, rival(next) != nil)
 	if facts.Etcd.Proc == ProcStopped {
 		next.StartedAs = ""

@@ -106,6 +106,7 @@ type Disk struct {
 	// Readdressed says that peer URLs in the database were rewritten by this
 	// board, and that the quorum has not confirmed them since.
 	Readdressed bool
+	Doubted     bool // in this life members were said to hold different data: see Differs
 	Intent      Intent
 }
 

@@ -23,9 +23,9 @@ const (
 	mostAsked = 8
 )
 
-// doubts reports whether the disk may be older than what was told of it: this agent has
+// mayBeOlder reports whether the disk may be older than what was told of it: this agent has
 // neither drawn the board's life nor run its member.
-func (s State) doubts() bool {
+func (s State) mayBeOlder() bool {
 	return !s.Disk.Watched && s.Self.Life != "" && s.Self.PeerURL != "" && s.Disk.Hardware == MatchSame &&
 		(s.Disk.State == DiskMember || s.Plan != nil)
 }
@@ -33,7 +33,7 @@ func (s State) doubts() bool {
 // Unasked lists the boards that are to be asked what they remember of this one, and
 // have not answered yet.
 func Unasked(s State) []string {
-	if !s.doubts() {
+	if !s.mayBeOlder() {
 		return nil
 	}
 	var first, then []string
@@ -83,7 +83,7 @@ func Running(peers []Peer) []string {
 // older decides for data of which other boards may remember more than is on the disk.
 // It is false where the data can be trusted.
 func older(s State, why Row) (Action, bool) {
-	if !s.doubts() {
+	if !s.mayBeOlder() {
 		return Action{}, false
 	}
 	members := storedMembers(s)
@@ -102,10 +102,10 @@ func older(s State, why Row) (Action, bool) {
 
 // patienceLeft is how long this board still waits for answers.
 func patienceLeft(s State) time.Duration {
-	if s.Doubted.IsZero() {
+	if s.Inquiring.IsZero() {
 		return vouching
 	}
-	return vouching - s.Now.Sub(s.Doubted)
+	return vouching - s.Now.Sub(s.Inquiring)
 }
 
 // singleVoter reports whether nobody else holds the data of this board: then holding it
@@ -118,7 +118,7 @@ func singleVoter(s State) bool {
 // OlderWarning says what is lost of a single voter whose disk is older than its member.
 func OlderWarning(s State) string {
 	o, by := furthest(s)
-	if !o.Log.Beyond(s.Disk.Log) || !singleVoter(s) {
+	if !s.Disk.Log.known() || !o.Log.Beyond(s.Disk.Log) || !singleVoter(s) {
 		return ""
 	}
 	return behindMember(s, o, by) + "; no other board holds its data, so what was written since is lost unless the newer disk is put back"
@@ -129,7 +129,7 @@ func OlderWarning(s State) string {
 func allHeard(s State) bool {
 	return !slices.ContainsFunc(Unasked(s), func(board string) bool {
 		p := peerByID(s.Peers, board)
-		return s.Now.Sub(later(p.Since, s.Doubted)) < looking
+		return s.Now.Sub(later(p.Since, s.Inquiring)) < looking
 	})
 }
 
@@ -250,7 +250,7 @@ func untilOne(s State, say string) Action {
 // askFounders waits, before the first start from a plan, for the founders that may have
 // seen it before: only an agent that has drawn the board's life itself needs nobody.
 func askFounders(s State, why Row) (Action, bool) {
-	if !s.doubts() || s.Cluster.known(s.Now) {
+	if !s.mayBeOlder() || s.Cluster.known(s.Now) {
 		return Action{}, false
 	}
 	answered := 0

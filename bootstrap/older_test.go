@@ -11,7 +11,7 @@ import (
 // fleet; no quorum has answered.
 func doubting() State {
 	s := stopped()
-	s.Disk.Watched, s.Disk.Log, s.Doubted = false, Mark{5, 200}, t0
+	s.Disk.Watched, s.Disk.Log, s.Inquiring = false, Mark{5, 200}, t0
 	for i := range s.Peers {
 		s.Peers[i].Healthy = false
 	}
@@ -21,7 +21,7 @@ func doubting() State {
 // blank is a founder with an empty disk whose agent has just started, and which knows the plan.
 func blank() State {
 	s := empty()
-	s.Plan, s.Disk.Watched, s.Doubted, s.Here = plan(), false, t0, t0
+	s.Plan, s.Disk.Watched, s.Inquiring, s.Here = plan(), false, t0, t0
 	s.Peers = []Peer{peer("b", 2), peer("c", 3)}
 	return s
 }
@@ -46,9 +46,9 @@ func olderRows() []row {
 		s.Recalled = []Recall{remembers("b", Mark{5, 500}, memberID("a"))}
 	}
 	later := func(s *State) { // all have had the time to answer
-		s.Doubted = t0.Add(-looking)
+		s.Inquiring = t0.Add(-looking)
 		for i := range s.Peers {
-			s.Peers[i].Since = s.Doubted
+			s.Peers[i].Since = s.Inquiring
 		}
 	}
 	lately := func(s *State) { s.Twins = map[string]time.Time{"a": t0.Add(-time.Minute)} }
@@ -68,7 +68,7 @@ func olderRows() []row {
 		{"restart a board that does not know it says nothing", doubting, recalled(remembers("b", same), Recall{Board: "d"}), Wait, "are asked"},
 		{"restart a board that has seen it run is enough", doubting, both(later, recalled(remembers("b", same, memberID("a")))), Start, ""},
 		{"restart a quorum without it is enough", doubting, both(later, answers), Start, ""},
-		{"restart a minute is enough", doubting, func(s *State) { s.Doubted = t0.Add(-time.Minute) }, Start, ""},
+		{"restart a minute is enough", doubting, func(s *State) { s.Inquiring = t0.Add(-time.Minute) }, Start, ""},
 		{"restart a log that is further than remembered is fine", doubting, both(later, recalled(remembers("b", Mark{5, 150}, memberID("a")))), Start, ""},
 		{"restart an agent that has run the member itself needs nobody", doubting, func(s *State) { short(s); s.Disk.Watched = true }, Start, ""},
 		{"restart a board that has just been seen gets its time to answer", doubting, both(later, func(s *State) {
@@ -97,7 +97,7 @@ func olderRows() []row {
 		{"found/agreed after a restart the founders are asked", blank, nil, Wait, "the other founders are asked"},
 		{"found/agreed when they have not seen it", blank, recalled(Recall{Board: "b"}, Recall{Board: "c"}), Start, ""},
 		{"found/agreed one of two has not answered", blank, recalled(Recall{Board: "b"}), Wait, "are asked"},
-		{"found/agreed a minute without an answer", blank, func(s *State) { s.Doubted = t0.Add(-time.Minute) }, Start, ""},
+		{"found/agreed a minute without an answer", blank, func(s *State) { s.Inquiring = t0.Add(-time.Minute) }, Start, ""},
 		{"found/agreed in the life that this agent has drawn", blank, func(s *State) { s.Disk.Watched = true }, Start, ""},
 	}
 }
@@ -174,17 +174,17 @@ func TestMark(t *testing.T) {
 	}
 }
 
-// TestDoubted counts the wait for the others from the moment at which they could be asked.
-func TestDoubted(t *testing.T) {
+// TestInquiring counts the wait for the others from the moment at which they could be asked.
+func TestInquiring(t *testing.T) {
 	s := doubting()
 	o := s.Observation
 	first := Fold(State{}, o)
 	o.Now = o.Now.Add(time.Minute)
-	if later := Fold(first, o); !first.Doubted.Equal(t0) || !later.Doubted.Equal(t0) {
-		t.Errorf("since %v, then %v, want %v", first.Doubted, later.Doubted, t0)
+	if later := Fold(first, o); !first.Inquiring.Equal(t0) || !later.Inquiring.Equal(t0) {
+		t.Errorf("since %v, then %v, want %v", first.Inquiring, later.Inquiring, t0)
 	}
 	o.Disk.Watched = true
-	if done := Fold(first, o); !done.Doubted.IsZero() {
+	if done := Fold(first, o); !done.Inquiring.IsZero() {
 		t.Error("an agent that has run the member still asks")
 	}
 }

@@ -63,7 +63,7 @@ func (j *judge) older() {
 	if s.Want.Voters == 1 && len(s.Peers) == 0 || a.Target != "" || j.fresh() && a.Plan != nil {
 		return
 	}
-	since := func(d time.Duration) bool { return !s.Doubted.IsZero() && s.Now.Sub(s.Doubted) >= d }
+	since := func(d time.Duration) bool { return !s.Inquiring.IsZero() && s.Now.Sub(s.Inquiring) >= d }
 	for _, p := range s.Peers {
 		answered := slices.ContainsFunc(s.Recalled, func(r Recall) bool { return r.Board == p.ID })
 		late := since(2*time.Second) && s.Now.Sub(p.Since) >= 2*time.Second
@@ -107,11 +107,11 @@ func olderDisks() sweep {
 		recalls(),
 		vary(same, func(s *State) { s.Disk.Log = Mark{} }, func(s *State) { s.Disk.Log = Mark{5, 600} }, func(s *State) { s.Disk.Log = Mark{7, 150} }),
 		vary(same, func(s *State) {
-			s.Doubted, s.Peers = t0.Add(-2*time.Second), slices.Clone(s.Peers)
+			s.Inquiring, s.Peers = t0.Add(-2*time.Second), slices.Clone(s.Peers)
 			for i := range s.Peers {
-				s.Peers[i].Since = s.Doubted
+				s.Peers[i].Since = s.Inquiring
 			}
-		}, func(s *State) { s.Doubted = t0.Add(-2 * time.Second) }, func(s *State) { s.Doubted = t0.Add(-time.Minute) }, func(s *State) { s.Doubted = time.Time{} }),
+		}, func(s *State) { s.Inquiring = t0.Add(-2 * time.Second) }, func(s *State) { s.Inquiring = t0.Add(-time.Minute) }, func(s *State) { s.Inquiring = time.Time{} }),
 		vary(same, func(s *State) { s.Here = t0 }),
 		vary(same, func(s *State) { s.Disk.Members = s.Disk.Members[:1] }, func(s *State) { s.Disk.Members = nil }),
 		vary(same, func(s *State) { s.Disk.PeerURL = "https://10.0.0.99:2380" }),
@@ -138,7 +138,7 @@ func olderBlanks() sweep {
 		vary(same, func(s *State) { s.Disk.State = DiskUnborn }, func(s *State) { s.Disk.State, s.Disk.Unlogged = DiskDamaged, true }),
 		vary(same, func(s *State) { s.Disk.Born = true }),
 		intents(Intent{}, begun(), Intent{Do: IntentJoin, Member: "99"}, Intent{Do: IntentSetAside}, Intent{Do: IntentLeave}, Intent{Do: IntentLeft}),
-		vary(same, func(s *State) { s.Doubted = t0.Add(-time.Minute) }),
+		vary(same, func(s *State) { s.Inquiring = t0.Add(-time.Minute) }),
 		lists(nil, Cluster{}, list("a", "b", "c"), list("b", "c")),
 		procs(),
 		vary(same, func(s *State) { s.Shadow, s.Shadowed = "10.0.0.7", s.Now.Add(-time.Second) }),

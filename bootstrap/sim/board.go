@@ -77,6 +77,8 @@ type agent struct {
 	given    []word        // lists that quorums gave
 	blind    bool          // the disk could not be read when it was looked at
 	unsure   bool          // nor what hardware this is
+	asideAt  time.Duration // when it last set data aside
+	clearAt  time.Duration // when it last looked through its archive
 	mute     time.Duration // since when it waits for something that it does not name; -1: it does not
 
 	busy    bool     // in the middle of an effect

@@ -78,7 +78,7 @@ func (w *World) checkCard(b *board) {
 	if len(d.archive) == 0 || begun == bootstrap.IntentSetAside {
 		return
 	}
-	if x := d.archive[len(d.archive)-1]; x.logged && b.owns(x) {
+	if x := d.archive[len(d.archive)-1].dir; x.logged && b.owns(x) {
 		w.broke(fmt.Sprintf("rule 6: %s set its data aside and goes on in the same life, and nothing on its disk says that more was to be done", b.name()))
 	}
 }
@@ -141,7 +141,9 @@ func (w *World) keep(d *dir) {
 // somewhere says that a directory is still on a card. What a fault took was
 // dropped from the books then.
 func (w *World) somewhere(d *dir) bool {
-	return slices.ContainsFunc(w.boards, func(b *board) bool { return b.disk.dir == d || slices.Contains(b.disk.archive, d) })
+	return slices.ContainsFunc(w.boards, func(b *board) bool {
+		return b.disk.dir == d || slices.ContainsFunc(b.disk.archive, func(x stored) bool { return x.dir == d })
+	})
 }
 
 // take notes that a fault or an order took what a board holds of a member.

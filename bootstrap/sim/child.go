@@ -93,7 +93,7 @@ func (a *agent) launch(l launch) {
 func (a *agent) started(s *server) {
 	a.proc = bootstrap.ProcRunning
 	a.facts = bootstrap.Disk{State: bootstrap.DiskMember, Cluster: s.dir.cluster, Member: s.id, PeerURL: a.facts.PeerURL,
-		Members: members(s.dir.db.members), Hardware: a.facts.Hardware, Owner: a.owner(s.dir), Log: a.facts.Log}
+		Members: members(s.dir.db.members), Hardware: a.facts.Hardware, Owner: a.owner(s.dir)}
 	if s.dir.applied == 0 {
 		a.facts.Members = members(s.list.members)
 	}

@@ -21,7 +21,9 @@ func (a *agent) act(act bootstrap.Action) {
 	}
 	a.machine.Refuse(bootstrap.FoundingRefusal(a.state))
 	switch act.Do {
-	case bootstrap.Wait, bootstrap.Hold:
+	case bootstrap.Wait:
+		a.clearArchive()
+	case bootstrap.Hold:
 	case bootstrap.Propose:
 		a.patience = a.w.some(time.Second)
 		a.machine.SetHeartbeat(int(bootstrap.FoundingPace(a.state)))
@@ -98,7 +100,7 @@ func (a *agent) start(act bootstrap.Action) {
 	a.proc, a.watched = bootstrap.ProcStarting, d.life
 	a.steps(func() { a.intend(intent) }, func() {
 		if act.Clear && d.dir != nil {
-			d.archive, d.dir = append(d.archive, d.dir), nil
+			d.archive, d.dir = append(d.archive, stored{dir: d.dir}), nil
 		}
 	}, func() {
 		if d.dir != nil && !d.dir.empty() {
@@ -118,11 +120,12 @@ func (a *agent) setAside(act bootstrap.Action) {
 		a.w.broke(a.b.name() + " sets data aside while etcd runs on it")
 	}
 	a.w.checkAside(a, act)
+	reason := bootstrap.CopyOf(a.state, act)
 	a.steps(func() {
 		if d.intent.Do == bootstrap.IntentSetAside {
 			return
 		}
-		next := aside{id: d.id, life: a.w.newLife(), hardware: d.hardware, plan: act.Plan, leaves: act.Leaves}
+		next := aside{id: d.id, life: a.w.newLife(), hardware: d.hardware, reason: reason, plan: act.Plan, leaves: act.Leaves}
 		if act.Copied {
 			next.id, next.hardware = a.b.hardware, a.b.hardware
 		}
@@ -130,7 +133,7 @@ func (a *agent) setAside(act bootstrap.Action) {
 		a.intend(bootstrap.Intent{Do: bootstrap.IntentSetAside})
 	}, func() {
 		if d.dir != nil {
-			d.archive, d.dir = append(d.archive, d.dir), nil
+			d.archive, d.dir = append(d.archive, stored{d.dir, d.aside.reason}), nil
 		}
 	}, func() {
 		if d.aside.plan != nil {
@@ -139,12 +142,13 @@ func (a *agent) setAside(act bootstrap.Action) {
 	}, func() {
 		next := d.aside
 		d.id, d.life, d.hardware = next.id, next.life, next.hardware
-		d.born, d.readdressed, d.aside, d.intent, d.pace = false, false, aside{}, bootstrap.Intent{}, 0
+		d.born, d.readdressed, d.doubted, d.aside, d.intent, d.pace = false, false, false, aside{}, bootstrap.Intent{}, 0
 		if next.leaves {
 			d.intent.Do = bootstrap.IntentLeft
 		}
 		a.order, a.crashes, a.fault, a.proc, a.words = "", 0, bootstrap.FaultNone, bootstrap.ProcStopped, ""
 		a.turn++
+		a.asideAt = a.w.now
 		a.makeMachine()
 		a.look()
 	})

@@ -50,6 +50,7 @@ func (w *World) checkAside(a *agent, act bootstrap.Action) {
 	}
 	if a.order == bootstrap.OrderYield {
 		w.take(b)
+		w.yielded[x] = true
 		return
 	}
 	if x != nil && d.intent.Do == bootstrap.IntentYield && d.intent.Cluster == x.cluster {

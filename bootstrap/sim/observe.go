@@ -89,7 +89,7 @@ func (a *agent) observe() bootstrap.Observation {
 	if r := a.rival; r != nil && o.Cluster.ID == bootstrap.FormatID(r.ClusterID()) {
 		o.Other, o.Cluster = o.Cluster, bootstrap.Cluster{}
 	}
-	o.Disk.Born, o.Disk.Readdressed, o.Disk.Intent = d.born, d.readdressed, d.intent
+	o.Disk.Born, o.Disk.Readdressed, o.Disk.Doubted, o.Disk.Intent = d.born, d.readdressed, d.doubted, d.intent
 	o.Plan, o.Founding = a.plan, a.founding()
 	for _, v := range a.peers {
 		p := v.Peer
@@ -113,7 +113,7 @@ func (a *agent) remember() {
 	if !logged || f.Owner != bootstrap.MatchSame || f.Hardware != bootstrap.MatchSame {
 		return
 	}
-	d.born = true
+	d.born, d.doubted = true, d.doubted || bootstrap.Differs(a.state)
 	if d.intent.Do == bootstrap.IntentFound || d.intent.Do == bootstrap.IntentJoin {
 		d.intent = bootstrap.Intent{}
 	}

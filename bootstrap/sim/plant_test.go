@@ -77,6 +77,7 @@ func TestSimulationCanFail(t *testing.T) {
 		}}},
 		{"change the pace at once", "pace:", plant{hasty: true}},
 		{"forget the pace", "rule 6", plant{noPace: true}},
+		{"clear what is not proven from the archive", "rule 3: board-", plant{clearsAll: true}},
 		{"hold and do not say what would help", "rule 7", plant{decide: func(s bootstrap.State) bootstrap.Action {
 			a := bootstrap.Decide(s)
 			a.Hint = ""

@@ -63,10 +63,7 @@ func (a *agent) tellMark(turn int) {
 	if a.turn != turn || s == nil {
 		return
 	}
-	a.markTold, a.sample = a.sample, bootstrap.Mark{Index: uint64(s.applied)}
-	if n := min(s.applied, len(s.dir.log)); n > 0 {
-		a.sample.Term = uint64(s.dir.log[n-1].term)
-	}
+	a.markTold, a.sample = a.sample, s.shows()
 	if a.proc == bootstrap.ProcRunning && a.markTold != (bootstrap.Mark{}) {
 		a.facts.Log = a.markTold
 	}
@@ -179,9 +176,12 @@ func (w *World) putBack(b *board, f Fault) {
 	w.forget(old)
 	b.disk = next
 	b.left = next.intent.Do == bootstrap.IntentLeave || next.intent.Do == bootstrap.IntentLeft || next.aside.leaves
-	for _, x := range append(slices.Clone(next.archive), next.dir) {
-		if x != nil && x.logged {
-			w.keep(x)
+	if next.dir != nil && next.dir.logged {
+		w.keep(next.dir)
+	}
+	for _, x := range next.archive {
+		if x.logged {
+			w.keep(x.dir)
 		}
 	}
 }

@@ -41,7 +41,7 @@ func goSyntax(s Scenario) string {
 type tally struct {
 	mu                           sync.Mutex
 	seeds, boards, steps, writes int
-	skipped                      int
+	skipped, cleared             int
 	rows                         map[bootstrap.Row]int
 	failed                       []uint64
 	why                          map[uint64]string
@@ -55,6 +55,7 @@ func (c *tally) add(s Scenario, r Result) {
 	c.steps += r.Steps
 	c.writes += r.Writes
 	c.skipped += r.Skipped
+	c.cleared += r.Cleared
 	for row, n := range r.Rows {
 		c.rows[row] += n
 	}
@@ -101,12 +102,15 @@ func TestSimulation(t *testing.T) {
 		count = min(count, 100)
 	}
 	c := runSeeds(*from, count, plant{}, func(r Result) bool { return r.Broken != "" && !*all })
-	t.Logf("%d seeds from %d: %d boards, %d decisions, %d acknowledged writes, %d faults left out, %v", c.seeds, *from, c.boards, c.steps, c.writes, c.skipped, time.Since(began).Round(time.Millisecond))
+	t.Logf("%d seeds from %d: %d boards, %d decisions, %d acknowledged writes, %d faults left out, %d archives' entries cleared, %v", c.seeds, *from, c.boards, c.steps, c.writes, c.skipped, c.cleared, time.Since(began).Round(time.Millisecond))
 	for _, row := range bootstrap.Rows() {
 		t.Logf("  %-26s %d", row, c.rows[row])
 		if c.rows[row] == 0 && *seeds >= 2000 {
 			t.Errorf("no seed reached row %s", row)
 		}
+	}
+	if c.cleared == 0 && *seeds >= 2000 {
+		t.Error("nothing was ever removed from an archive")
 	}
 	for i, seed := range c.failed {
 		if i == 0 || *all && i < 40 {

@@ -63,7 +63,7 @@ func (w *World) spoil(b *board, f Fault) {
 func (w *World) forget(d *disk) {
 	w.forgetDir(d.dir)
 	for _, x := range d.archive {
-		w.forgetDir(x)
+		w.forgetDir(x.dir)
 	}
 }
 

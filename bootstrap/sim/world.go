@@ -40,6 +40,7 @@ type Result struct {
 	At      time.Duration
 	Steps   int // decisions made
 	Writes  int // acknowledged
+	Cleared int // entries that went from archives
 	Rows    map[bootstrap.Row]int
 	Ended   time.Duration
 	Skipped int // faults that would have gone beyond the limits
@@ -57,6 +58,7 @@ type plant struct {
 	blindTurn    bool // a turn is given back without asking whose it is
 	hasty        bool // a board goes by what its own disk needs at once
 	trusting     bool // no board asks the others what they remember of its member
+	clearsAll    bool // what is not proven to be redundant goes from the archives too
 	decide       func(bootstrap.State) bootstrap.Action
 }
 
@@ -83,6 +85,7 @@ type World struct {
 	wiped    int
 	verbose  bool
 	dirs     []*dir                  // all that ever had a log, none of which may be gone
+	yielded  map[*dir]bool           // that were given up by order
 	begun    []string                // the clusters that were founded
 	needed   map[bootstrap.Pace]bool // slower ones for which a board has measured
 	slowAt   time.Duration           // when the first did
@@ -125,7 +128,7 @@ func play(s Scenario, p plant, verbose bool) Result {
 }
 
 func newWorld(s Scenario, p plant) *World {
-	w := &World{scenario: s, plant: p, random: rand.New(rand.NewPCG(s.Seed, 7)), cut: map[[2]int]int{}, needed: map[bootstrap.Pace]bool{}, voters: s.Voters, profile: s.Profile,
+	w := &World{scenario: s, plant: p, random: rand.New(rand.NewPCG(s.Seed, 7)), cut: map[[2]int]int{}, needed: map[bootstrap.Pace]bool{}, yielded: map[*dir]bool{}, voters: s.Voters, profile: s.Profile,
 		late: 300 * time.Millisecond, result: Result{Rows: map[bootstrap.Row]int{}}}
 	if w.plant.decide == nil {
 		w.plant.decide = bootstrap.Decide
