@@ -28,6 +28,7 @@ type status struct {
 		WaitsFor []string `json:"waits_for"`
 		Hint     string   `json:"hint"`
 		Holding  bool     `json:"holding"`
+		Warnings []string `json:"warnings"`
 
 		AgentSince   time.Time  `json:"agent_since"`
 		RestartAsked *time.Time `json:"restart_asked"`
