@@ -189,9 +189,11 @@ const (
 // clearArchive bounds the archive beside the loop, in a quiet moment after a
 // quorum of this board's cluster has answered.
 func (a *Agent) clearArchive(ctx context.Context, act bootstrap.Action) {
-	quiet := act.Do == bootstrap.Wait && a.board.Aside == nil && !a.cleaner.busy
+	if act.Do != bootstrap.Wait || a.board.Aside != nil || a.cleaner.busy {
+		return
+	}
 	h := bootstrap.Held(a.state)
-	if !quiet || h.Cluster == "" || h.Cluster != a.cluster() {
+	if h.Cluster == "" || h.Cluster != a.cluster() {
 		return
 	}
 	every := clearEvery

@@ -30,7 +30,8 @@ func (h Holding) Known() bool { return h.Cluster != "" && h.Log.known() }
 
 // CopyOf is what is known of the data that an action sets aside.
 func CopyOf(s State, a Action) Copy {
-	c := Copy{Cause: cmp.Or(a.Cause, a.Why), Cluster: s.Disk.Cluster, Order: s.Order == OrderYield, Doubted: s.Disk.Doubted || Differs(s)}
+	c := Copy{Cause: cmp.Or(a.Cause, a.Why), Cluster: s.Disk.Cluster,
+		Order: s.Order == OrderYield, Doubted: s.Disk.Doubted || Differs(s)}
 	ended := s.Etcd.Proc == ProcStopped || s.Etcd.Proc == ProcBackoff
 	if ended && s.Disk.State == DiskMember && s.Disk.Owner == MatchSame && s.Disk.Hardware == MatchSame {
 		// Of one that runs it would only be what it had told.

@@ -256,3 +256,18 @@ func TestSurplusNeverTakesALastCopy(t *testing.T) {
 		t.Error("nothing was ever removed")
 	}
 }
+
+// proof holds what will be known of data that is set aside to the rules: only the word
+// of its own quorum about its own member lets it go one day.
+func (j *judge) proof() {
+	s, d := j.s, j.s.Disk
+	s.Disk.Log = Mark{Term: 1, Index: 1} // as if it had been read
+	c := CopyOf(s, j.a)
+	if !c.Redundant(Holding{Cluster: d.Cluster, Log: Mark{Term: 9, Index: 9}}) {
+		return
+	}
+	whole := d.State == DiskMember && d.Owner == MatchSame && d.Hardware == MatchSame && !d.Doubted && s.Etcd.Fault != FaultDamaged && s.Etcd.Fault != FaultDiverged && s.Etcd.Fault != FaultConflict
+	j.rule(whole && s.Order != OrderYield, "what is damaged, differs, is another's, or is given up by order, is never proven to be redundant")
+	j.rule(j.fresh() && s.Cluster.ID == d.Cluster && d.Cluster != "" && j.member(d.Member) == nil, "only data whose own quorum does not list its member may be proven to be redundant")
+	j.proven++
+}

@@ -184,6 +184,7 @@ func (j *judge) seatGone() bool {
 // setAside holds the giving up of a data directory, and of a life, to rule 3.
 func (j *judge) setAside() {
 	s, a := j.s, j.a
+	j.proof()
 	j.rule(j.wanted() || j.useless(), "nothing is set aside but by order, as it was begun, or where a live quorum of others does not need it")
 	j.rule(!a.Copied || s.Disk.Hardware == MatchOther, "only a copy takes another identity")
 	j.rule(a.Copied || s.Disk.Hardware != MatchOther || s.Disk.Intent.Do == IntentSetAside, "a copy does not keep the identity of another board")

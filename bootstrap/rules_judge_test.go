@@ -16,6 +16,7 @@ type judge struct {
 	a        Action
 	broken   []string
 	clusters map[*founding.Plan]string
+	proven   int // set-asides of what may be proven to be redundant
 }
 
 func newJudge() *judge { return &judge{clusters: map[*founding.Plan]string{}} }

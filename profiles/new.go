@@ -97,7 +97,7 @@ etcd:
 heal:
   # A voter unseen for that long loses its seat to a standby, at least 10s. 0: never.
   replace_after: 10m
-  # How many data directories that were set aside are kept, 0 to 100. They take
-  # an eighth of the disk at most. Only data of the cluster that works is removed.
+  # How many data directories that were set aside are kept, 0 to 100, and in an eighth
+  # of the disk. Only what the cluster that works is proven to have is removed.
   archive_keep: 3
 `
