@@ -119,6 +119,9 @@ func (w *World) ageable(b *board, image *disk) bool {
 		return false
 	}
 	now, then := b.disk.dir, image.dir
+	if now != nil && now.rotten || then != nil && then.rotten {
+		return false // its owner is about to decide
+	}
 	switch ours := func(d *dir) bool { return d != nil && d.logged && d.cluster == w.main }; {
 	case w.caughtUp(b):
 		return true
