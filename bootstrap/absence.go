@@ -69,7 +69,8 @@ func (s State) watchHeard(prev State) State {
 	}
 	for _, p := range s.Peers {
 		m := p.Missed
-		if !p.Alive || !p.Healthy || p.Cluster == "" || p.Cluster != s.Disk.Cluster || m.Member == "" || m.Minutes < 0 || m.Minutes > maxMissed {
+		ours := p.Alive && p.Healthy && p.Cluster != "" && p.Cluster == s.Disk.Cluster
+		if !ours || m.Member == "" || m.Minutes < 0 || m.Minutes > maxMissed {
 			continue
 		}
 		a, at := heard[m.Member], s.Now.Add(-time.Duration(m.Minutes)*time.Minute)
@@ -178,7 +179,8 @@ func missedVoter(s State, m *Member) (text string, after time.Duration) {
 		if unseen.IsZero() && !s.doubled(boardOf(s, m.ID)) {
 			on = " though its board is on"
 		}
-		return fmt.Sprintf("voter %s has not voted for %s%s", nameOf(s, m), s.Now.Sub(silent).Round(time.Second), on), silentFactor * after
+		text = fmt.Sprintf("voter %s has not voted for %s%s", nameOf(s, m), s.Now.Sub(silent).Round(time.Second), on)
+		return text, silentFactor * after
 	}
 	return "", 0
 }
@@ -205,7 +207,8 @@ func handOver(s State, m *Member) (Action, bool) {
 	}
 	text, _ := missedVoter(s, m)
 	return Action{Do: Transfer, Why: SeatReplace, Target: hidden.ID, Members: s.Cluster.Members, Again: tend,
-		Say: fmt.Sprintf("%s, and this board sees no standby, nor the board of %s, which answers; leadership goes to that one, which may see more", text, nameOf(s, hidden))}, true
+		Say: fmt.Sprintf("%s, and this board sees no standby, nor the board of %s, which answers; "+
+			"leadership goes to that one, which may see more", text, nameOf(s, hidden))}, true
 }
 
 // hands says that this board has just begun to hand leadership over.

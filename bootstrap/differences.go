@@ -102,18 +102,23 @@ func differences(s State) []string {
 		return nil
 	}
 	low, high := voterBounds(s)
+	after := cmp.Or(s.Want.ReplaceAfter.Truncate(time.Second), -1)
+	const own = "a board that starts alone looks for the others at its own"
 	var told []string
 	for _, v := range []fleetwide{
 		{"voters", number(s.Want.Voters), func(p Peer) string { return number(p.Voters) },
-			fmt.Sprintf("until they agree no seat is given beyond %d, and none is taken that %d would keep", low, high)},
-		{"boards", number(s.Want.Boards), func(p Peer) string { return number(p.Boards) }, "such boards do not found a cluster together"},
-		{"heal.replace_after", lasting(cmp.Or(s.Want.ReplaceAfter.Truncate(time.Second), -1)), func(p Peer) string { return lasting(p.ReplaceAfter) },
+			fmt.Sprintf("until they agree no seat is given above %d and none is taken below %d", low, max(high, fewest))},
+		{"boards", number(s.Want.Boards), func(p Peer) string { return number(p.Boards) },
+			"such boards do not found a cluster together"},
+		{"heal.replace_after", lasting(after), func(p Peer) string { return lasting(p.ReplaceAfter) },
 			"until they agree a dead voter keeps its seat for the longest of them"},
 		{"etcd.heartbeat", beat(s.Want.Heartbeat), heartbeatOf, "etcd wants one pace in the whole fleet"},
-		{"discovery.gossip_port", number(s.Want.GossipPort), func(p Peer) string { return number(p.GossipPort) }, "a board that starts alone looks for the others at its own"},
-		{"etcd.peer_port", portOf(s.Self.PeerURL), func(p Peer) string { return portOf(p.PeerURL) }, "a board that starts alone looks for the others at its own"},
-		{"etcd.client_port", portOf(s.Self.ClientURL), func(p Peer) string { return portOf(p.ClientURL) }, "clients look for all members at one port"},
-		{"etcd.tls", tlsOf(s.Self.PeerURL), func(p Peer) string { return tlsOf(p.PeerURL) }, "members with and without it do not reach each other"},
+		{"discovery.gossip_port", number(s.Want.GossipPort), func(p Peer) string { return number(p.GossipPort) }, own},
+		{"etcd.peer_port", portOf(s.Self.PeerURL), func(p Peer) string { return portOf(p.PeerURL) }, own},
+		{"etcd.client_port", portOf(s.Self.ClientURL), func(p Peer) string { return portOf(p.ClientURL) },
+			"clients look for all members at one port"},
+		{"etcd.tls", tlsOf(s.Self.PeerURL), func(p Peer) string { return tlsOf(p.PeerURL) },
+			"members with and without it do not reach each other"},
 	} {
 		if text := v.differs(s); text != "" {
 			told = append(told, text)

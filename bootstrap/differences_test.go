@@ -26,7 +26,7 @@ func TestDifferences(t *testing.T) {
 	}{
 		{"none", same, nil},
 		{"voters", func(s *State) { s.Peers[0].Voters, s.Peers[2].Voters = 1, 1 },
-			[]string{"the profiles differ: b and d have `voters: 1`, this board has `voters: 3`; until they agree no seat is given beyond 1, and none is taken that 3 would keep; give all"}},
+			[]string{"the profiles differ: b and d have `voters: 1`, this board has `voters: 3`; until they agree no seat is given above 1 and none is taken below 3; give all"}},
 		{"two values", func(s *State) { s.Peers[0].Voters, s.Peers[2].Voters = 1, 5 }, []string{"b has `voters: 1`, d has `voters: 5`, this board has `voters: 3`"}},
 		{"a board without a profile has no say", func(s *State) { s.Peers[0] = with(peer("b", 2), func(p *Peer) { p.Voters, p.Boards = 0, 9 }) }, nil},
 		{"nor one that is gone", func(s *State) { s.Peers[0].Voters, s.Peers[0].Alive = 1, false }, nil},

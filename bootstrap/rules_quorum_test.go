@@ -187,68 +187,6 @@ func (j *judge) removeOther() {
 	}
 }
 
-// asked are the fewest and the most voters that a living board's profile asks for.
-func (j *judge) asked() (least, most int) {
-	all := []int{j.s.Want.Voters}
-	for _, p := range j.s.Peers {
-		if p.Alive && p.Voters > 0 {
-			all = append(all, p.Voters)
-		}
-	}
-	return slices.Min(all), slices.Max(all)
-}
-
-// surplus: what is taken from the fleet rests on all profiles, for a minute.
-func (j *judge) surplus(m *Member) {
-	s, voters := j.s, len(j.voters())
-	_, most := j.asked()
-	j.rule(s.Want.Voters > 0 && (voters > most || m.Learner && voters == most), "only what is beyond the seats of every profile is surplus")
-	j.rule(m.Learner || voters > 3, "for surplus nothing is taken from three")
-	j.rule(s.Asks.Most == most && !s.Asks.Since.IsZero() && s.Now.Sub(s.Asks.Since) >= time.Minute, "what is surplus was so in all profiles for a minute")
-	for _, o := range j.voters() {
-		told := slices.ContainsFunc(s.Peers, func(p Peer) bool { return p.Alive && p.Member == o.ID && p.Voters > 0 })
-		j.rule(o.ID == s.Disk.Member || !j.active(o.ID) || told, "nothing is surplus while the profile of a voter that answers is not known")
-	}
-}
-
-// replace: only who is missed by all for as long as all owners' profiles say.
-func (j *judge) replace(m *Member) {
-	s, a := j.s, j.a
-	after, never := s.Want.ReplaceAfter, s.Want.ReplaceAfter == 0
-	for _, p := range s.Peers {
-		if p.Alive && p.Voters > 0 {
-			after, never = max(after, p.ReplaceAfter), never || p.ReplaceAfter < 0
-		}
-	}
-	j.rule(!m.Learner && !j.active(a.Target), "only a voter of which raft does not hear is replaced")
-	unseen, silent := s.Unseen[a.Target], s.Silent[a.Target]
-	gone := !j.seen(a.Target) && !unseen.IsZero() && s.Now.Sub(unseen) >= after
-	mute := !silent.IsZero() && s.Now.Sub(silent) >= 2*after
-	j.rule(!never && (gone || mute), "a voter is replaced only after as long as every profile says, and twice that while its board is on")
-}
-
-// handOver: a steward that may be blind gives leadership to a voter that answers.
-func (j *judge) handOver(m *Member) {
-	s := j.s
-	shown := func(id string) bool {
-		return slices.ContainsFunc(s.Peers, func(p Peer) bool { return p.Alive && p.Member == id })
-	}
-	j.rule(s.Etcd.Leader && m != nil && !m.Learner && m.ID != s.Disk.Member && j.active(m.ID) && !shown(m.ID), "who may be blind hands over to a voter that answers and that it does not see")
-	j.rule(len(j.able()) == 0 && !j.learning(), "leadership is not given away where a standby is at hand")
-	j.rule(s.Handed.IsZero() || s.Now.Sub(s.Handed) < 5*time.Second || s.Now.Sub(s.Handed) >= 10*time.Minute, "leadership is given away for that once in ten minutes")
-	waits := slices.ContainsFunc(j.voters(), func(o Member) bool {
-		return !j.active(o.ID) && s.Want.ReplaceAfter > 0 && (!s.Unseen[o.ID].IsZero() || !s.Silent[o.ID].IsZero())
-	})
-	j.rule(waits, "leadership is given away only while a voter is missed")
-}
-
-// twinned says that two boards show an ID, or lately did.
-func (j *judge) twinned(board string) bool {
-	at, ok := j.s.Twins[board]
-	says := slices.ContainsFunc(j.s.Peers, func(p Peer) bool { return p.ID == board && p.Alive && p.Twin })
-	return says || ok && j.s.Now.Sub(at) < 10*time.Minute
-}
-
 // came counts the boards, but for a member's own, that came or went a moment ago.
 func (j *judge) came(but string) int {
 	boards := map[string]bool{}

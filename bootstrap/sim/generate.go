@@ -45,13 +45,13 @@ func odd(r *rand.Rand, s Scenario) []Fault {
 	faults := []Fault{f}
 	if f.Kind == Twin {
 		faults[0].N, faults[0].For = 1, time.Duration(60+r.IntN(120))*time.Second
+		original := fault1(r, []Kind{Kill, PowerCut}[r.IntN(2)], at+time.Duration(36000+r.IntN(30000))*time.Millisecond, all, s)
+		original.Board = f.Other
+		faults = append(faults, original)
 	}
 	for range r.IntN(4) {
 		kind := []Kind{Kill, KillAtStep, PowerCut, Part, PartOneWay, Mains, Voters, Renew, Wedge, Profile, Leave, Wipe}[r.IntN(12)]
 		next := fault1(r, kind, at+time.Duration(r.IntN(100000))*time.Millisecond, all, s)
-		if f.Kind == Twin && r.IntN(2) == 0 {
-			next.Board = f.Other
-		}
 		faults = append(faults, next)
 	}
 	return faults

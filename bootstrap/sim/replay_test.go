@@ -80,6 +80,15 @@ var replays = []struct {
 			{At: 7500 * time.Millisecond, Kind: PowerCut, Board: 2, For: 39 * time.Second},
 			{At: 28011 * time.Millisecond, Kind: Twin, Board: 0, Other: 1, For: 40 * time.Second},
 		}}},
+	{"a voter that was silent once, and voted since, is not held to that by the next steward",
+		Scenario{Seed: 335, Boards: 5, Spare: 1, Voters: 3, Faults: []Fault{
+			{At: 17678 * time.Millisecond, Kind: Kill, Board: 3, For: 31 * time.Second},
+			{At: 43954 * time.Millisecond, Kind: Unplug, Board: 4, For: 9 * time.Second},
+			{At: 75859 * time.Millisecond, Kind: Renew, Board: 0},
+			{At: 75859 * time.Millisecond, Kind: KillAtStep, Board: 3, N: 6, For: 4 * time.Second},
+			{At: 38618 * time.Millisecond, Kind: Pace, Board: 1, N: 201},
+			{At: 82151 * time.Millisecond, Kind: PowerCut, Board: 0, For: 87 * time.Second},
+		}}},
 	{"one member whose data differs is up before the others",
 		Scenario{Seed: 368, Boards: 4, Voters: 3, Faults: []Fault{
 			{At: 2 * time.Second, Kind: Part, Board: 2, For: 30 * time.Second},

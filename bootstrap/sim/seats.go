@@ -64,11 +64,13 @@ func (w *World) checkRemoval(l *server, before list, m member) {
 		return
 	}
 	away, grace := w.now-p.heard[m.id], replaceAfter
-	if b.agent != nil && b.agent.bootedAt <= p.heard[m.id] && w.whole() && w.visible(w.boards[l.machine], b) && !w.doubled(b) {
+	on := b.agent != nil && b.agent.bootedAt <= p.heard[m.id] && w.visible(w.boards[l.machine], b)
+	if on && w.whole() && !w.doubled(b) {
 		grace *= 2
 	}
 	if away < grace && !w.surplus(l, before) {
-		w.broke(fmt.Sprintf("rule 4: voter %s was removed, whose data is whole and which was away for %v, while %d were wanted of %d", m.id, away, w.voters, before.voters()))
+		const text = "rule 4: voter %s was removed, whose data is whole and which was away for %v, while %d were wanted of %d"
+		w.broke(fmt.Sprintf(text, m.id, away, w.voters, before.voters()))
 	}
 }
 
@@ -97,7 +99,10 @@ func (w *World) surplus(l *server, before list) bool {
 	lead := w.boards[l.machine]
 	most := 3
 	for _, o := range w.boards {
-		if o.agent == nil || lead.agent == nil || o != lead && (!w.visible(lead, o) || !w.knows(lead, o) || w.now-o.agent.bootedAt < told) {
+		if o.agent == nil || lead.agent == nil {
+			continue
+		}
+		if o != lead && (!w.visible(lead, o) || !w.knows(lead, o) || w.now-o.agent.bootedAt < told) {
 			continue
 		}
 		asks := o.voters()
