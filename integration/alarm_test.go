@@ -26,13 +26,14 @@ func TestAlarms_AreNamed(t *testing.T) {
 	more := w.Acknowledged() + 50
 	f.eventually("writes go on", atLeastSoon(w, more))
 
-	raise := &etcdserverpb.AlarmRequest{Action: etcdserverpb.AlarmRequest_ACTIVATE, MemberID: member, Alarm: etcdserverpb.AlarmType_CORRUPT}
+	const corrupt = etcdserverpb.AlarmType_CORRUPT
+	raise := &etcdserverpb.AlarmRequest{Action: etcdserverpb.AlarmRequest_ACTIVATE, MemberID: member, Alarm: corrupt}
 	if _, err := etcdserverpb.NewMaintenanceClient(client.ActiveConnection()).Alarm(t.Context(), raise); err != nil {
 		t.Fatal(err)
 	}
 	f.await("all say that members hold different data", f.Boards(), tellsOf("CORRUPT", c.followers[0].Hostname))
 	f.show("with data that is said to differ", f.Boards()...)
-	if _, err := client.AlarmDisarm(t.Context(), &clientv3.AlarmMember{MemberID: member, Alarm: etcdserverpb.AlarmType_CORRUPT}); err != nil {
+	if _, err := client.AlarmDisarm(t.Context(), &clientv3.AlarmMember{MemberID: member, Alarm: corrupt}); err != nil {
 		t.Fatal(err)
 	}
 	f.await("none says so any more", f.Boards(), all(settled(3, 1), tellsNotOf("CORRUPT")))
@@ -68,7 +69,8 @@ func (f *fleet) free(client *clientv3.Client) {
 		if err != nil {
 			return err
 		}
-		if _, err = client.Compact(ctx, gone.Header.Revision, clientv3.WithCompactPhysical()); err != nil && !errors.Is(err, rpctypes.ErrCompacted) {
+		_, err = client.Compact(ctx, gone.Header.Revision, clientv3.WithCompactPhysical())
+		if err != nil && !errors.Is(err, rpctypes.ErrCompacted) {
 			return err
 		}
 		members, err := client.MemberList(ctx)

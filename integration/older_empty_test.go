@@ -84,10 +84,10 @@ func TestDiskOlder_FromBeforeTheFounding(t *testing.T) {
 // foundAround founds a fleet and returns a copy of a board's card of a moment before its first start.
 func (f *fleet) foundAround(old *boards.Board, moment func(reader) bool) boards.Card {
 	f.t.Helper()
-	yaml := profile{cluster: "lab", secret: f.newSecret(), boards: 3, voters: 3, seeds: []string{f.Board(1).Address()}}.yaml()
+	p := profile{cluster: "lab", secret: f.newSecret(), boards: 3, voters: 3, seeds: []string{f.Board(1).Address()}}
 	for n := 1; n <= resumeAttempts; n++ {
 		f.empty()
-		f.join(yaml, append([]*boards.Board{old}, without(f.Boards(), old)...)...)
+		f.join(p.yaml(), append([]*boards.Board{old}, without(f.Boards(), old)...)...)
 		f.poll(time.Millisecond, func() bool { return moment(old) })
 		image := old.CopyCard()
 		f.await("founded", f.Boards(), settled(3, 0))

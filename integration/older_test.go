@@ -128,7 +128,8 @@ func TestDiskOlder_AnOlderCardIsPutBack(t *testing.T) {
 	o.heals()
 }
 
-// TestDiskOlder_AStandbyRemembers has a board that never was a member tell of it while the one that has the data is off.
+// TestDiskOlder_AStandbyRemembers has a board that never was a member tell of it, while the one that has the data is
+// off.
 func TestDiskOlder_AStandbyRemembers(t *testing.T) {
 	o := putBack(t, 1)
 	check := o.neverStarts()

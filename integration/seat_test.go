@@ -173,9 +173,10 @@ func TestSeatAdd_RefusedByEtcd(t *testing.T) {
 	on := without(f.Boards(), gone)
 	w.through(c.leader, half)
 	f.DropTo(c.leader.Index, half.Index, 2380)
+	follower := fmt.Sprintf("peer-id=%x", before.idOf(half))
 	f.eventually("the leader's etcd misses its follower", func(context.Context) error {
 		for line := range strings.Lines(c.leader.Log()) {
-			if strings.Contains(line, "peer became inactive") && strings.Contains(line, fmt.Sprintf("peer-id=%x", before.idOf(half))) {
+			if strings.Contains(line, "peer became inactive") && strings.Contains(line, follower) {
 				return nil
 			}
 		}

@@ -13,7 +13,8 @@ import (
 
 // tells is all that a board says of how it is, in one text.
 func tells(s status) string {
-	return strings.Join(append([]string{s.Board.Why, s.Board.Hint, strings.Join(s.Board.WaitsFor, ", ")}, s.Board.Warnings...), "\n")
+	b := s.Board
+	return strings.Join(append([]string{b.Why, b.Hint, strings.Join(b.WaitsFor, ", ")}, b.Warnings...), "\n")
 }
 
 // tellsOf wants every board to say all of these, somewhere.
@@ -83,7 +84,8 @@ func (f *fleet) show(moment string, on ...*boards.Board) {
 }
 
 func TestWordsCanFail(t *testing.T) {
-	s := example(t, `"why": "so"`, `"why": "so", "waits_for": ["two"], "hint": "look", "holding": true, "warnings": ["a disk that is slow"]`)
+	s := example(t, `"why": "so"`,
+		`"why": "so", "waits_for": ["two"], "hint": "look", "holding": true, "warnings": ["a disk that is slow"]`)
 	two, three := &boards.Board{Hostname: "two"}, &boards.Board{Hostname: "three"}
 	for _, test := range []struct {
 		name string

@@ -131,9 +131,13 @@ func (l *Lab) drop(from, to, port int, ends ...string) {
 	l.t.Helper()
 	var rules strings.Builder
 	for _, end := range ends {
-		fmt.Fprintf(&rules, "iifname p%d oifname p%d meta l4proto { tcp, udp } th %s %d drop\n", l.Board(from).Index, l.Board(to).Index, end, port)
+		fmt.Fprintf(&rules, "		iifname p%d oifname p%d meta l4proto { tcp, udp } th %s %d drop\n",
+			l.Board(from).Index, l.Board(to).Index, end, port)
 	}
-	table := fmt.Sprintf("table bridge lab {\nchain cutter {\ntype filter hook forward priority 0; policy accept;\n%s}\n}\n", rules.String())
+	table := `table bridge lab {
+	chain cutter {
+		type filter hook forward priority 0; policy accept;
+` + rules.String() + "	}\n}\n"
 	if _, err := command(table, "ip", "netns", "exec", l.hub(), "nft", "-f", "-"); err != nil {
 		l.t.Fatal(err)
 	}
