@@ -120,7 +120,11 @@ func Deserted(s State) bool {
 		voters++
 		owner, known := ownerOf(s, m.ID)
 		p := peerByID(s.Peers, owner.Board)
-		if known && p != nil && p.Alive && p.Life != "" && p.Life != owner.Life && !s.doubled(p.ID) {
+		switch {
+		case !known:
+		case owner.Board == s.Self.ID && owner.Life != s.Self.Life && !s.doubled(s.Self.ID):
+			gone++
+		case p != nil && p.Alive && p.Life != "" && p.Life != owner.Life && !s.doubled(p.ID):
 			gone++
 		}
 	}

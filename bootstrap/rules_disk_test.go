@@ -140,6 +140,9 @@ func (j *judge) deserted() bool {
 			gone++
 		}
 	}
+	if f, founder := s.Plan.Founder(s.Self.ID); founder && f.Life != s.Self.Life {
+		gone++
+	}
 	said := !s.Other.AsOf.IsZero() && s.Now.Sub(s.Other.AsOf) <= 15*time.Second && s.Other.ID == theirs && len(s.Other.Members) > 0
 	return said && keys && len(s.Plan.Founders)-gone <= len(s.Plan.Founders)/2
 }
@@ -262,7 +265,8 @@ func (j *judge) adopt() {
 	}
 	gone := 0
 	for _, f := range s.Plan.Founders {
-		if slices.ContainsFunc(s.Peers, func(p Peer) bool { return p.Alive && p.ID == f.Board && p.Life != "" && p.Life != f.Life }) {
+		own := f.Board == s.Self.ID && f.Life != s.Self.Life
+		if own || slices.ContainsFunc(s.Peers, func(p Peer) bool { return p.Alive && p.ID == f.Board && p.Life != "" && p.Life != f.Life }) {
 			gone++
 		}
 	}

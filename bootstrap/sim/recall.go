@@ -117,7 +117,7 @@ const noticing = 5 * time.Second
 // checkOlder holds a start from data against what others could have told: that the disk
 // is older than its member.
 func (w *World) checkOlder(a *agent, x *dir) {
-	if w.lossy > 0 || w.late > time.Second {
+	if w.lossy > 0 || w.late > time.Second || a.watched == a.b.disk.life {
 		return
 	}
 	for _, o := range w.boards {
@@ -194,17 +194,30 @@ func (w *World) noticed(b *board, id string, end bootstrap.Mark) bool {
 			continue
 		}
 		if slices.ContainsFunc(o.disk.owners, func(m bootstrap.Owner) bool { return m.Member == id && m.Log.Beyond(end) }) {
-			w.knowing = append(w.knowing, knowing{of: b, who: o, life: b.disk.life})
+			w.knowing = append(w.knowing, knowing{b, o, w.ignorant(id, end) >= min(w.truth(w.main).voters()/2+1, 2)})
 			return true
 		}
 	}
 	return false
 }
 
-// knowing is a board that alone may know that another one's disk is old.
+// ignorant counts the boards that remember a member and not that it was further: those
+// whose word lets it start.
+func (w *World) ignorant(id string, end bootstrap.Mark) int {
+	n := 0
+	for _, o := range w.boards {
+		if slices.ContainsFunc(o.disk.owners, func(m bootstrap.Owner) bool { return m.Member == id && !m.Log.Beyond(end) }) {
+			n++
+		}
+	}
+	return n
+}
+
+// knowing is a board that alone may know that another one's disk is old. It is not to be
+// away at all where enough others would vouch for that disk in good faith.
 type knowing struct {
 	of, who *board
-	life    string
+	needed  bool
 }
 
 // spared reports whether a fault leaves those alone who alone know that a disk is old,
@@ -219,8 +232,12 @@ func (w *World) spared(f Fault) bool {
 		switch f.Kind {
 		case Loss:
 			return f.N <= 50
-		case PowerCut:
-			if w.boards[f.Board] == k.who && f.For > 40*time.Second {
+		case Mains:
+			if k.needed {
+				return false
+			}
+		case PowerCut, Kill, Part, Split, Wedge:
+			if (w.boards[f.Board] == k.who || f.Kind == Split) && (f.For > 40*time.Second || k.needed) {
 				return false
 			}
 		case Wipe, Clone, CopyData, OldData, OldCard, Forget, Twin, Leave, Diverge, Damage, DataLost, TailLost, RemoveByHand, Unplug, Move, Swap, MoveAll, MoveOff:

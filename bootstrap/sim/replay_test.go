@@ -89,6 +89,25 @@ var replays = []struct {
 			{At: 38618 * time.Millisecond, Kind: Pace, Board: 1, N: 201},
 			{At: 82151 * time.Millisecond, Kind: PowerCut, Board: 0, For: 87 * time.Second},
 		}}},
+	{"an image of a time when there was one voter is put back",
+		Scenario{Seed: 2658, Boards: 5, Voters: 3, Faults: []Fault{
+			{At: 4 * time.Second, Kind: Voters, Board: 1, N: 1},
+			{At: 63434 * time.Millisecond, Kind: Voters, N: 5},
+			{At: 102324 * time.Millisecond, Kind: OldCard, Board: 2, N: 52008, For: 15 * time.Second},
+			{At: 105227 * time.Millisecond, Kind: Mains, Board: 4, For: 11 * time.Second},
+		}}},
+	{"a board that was cut off gets its time to say what it remembers",
+		Scenario{Seed: 10755, Boards: 4, Voters: 3, Faults: []Fault{
+			{At: 9444 * time.Millisecond, Kind: Twin, Other: 3, For: 24 * time.Second},
+			{At: 109789 * time.Millisecond, Kind: Wipe, For: 27 * time.Second},
+			{At: 72220 * time.Millisecond, Kind: OldCard, Board: 3, N: 17626, For: 9 * time.Second},
+			{At: 72603 * time.Millisecond, Kind: Split, Board: 2, For: 39 * time.Second},
+		}}},
+	{"the founder of a cluster that is given up comes back with an empty disk and only its own old plan to go by",
+		Scenario{Seed: 44814, Boards: 3, Voters: 1, Profile: 1, TwoClusters: true, Faults: []Fault{
+			{At: 7050 * time.Millisecond, Kind: Wipe, Board: 1, For: 30 * time.Second},
+			{At: 22672 * time.Millisecond, Kind: Kill, For: 3 * time.Second},
+		}}},
 	{"one member whose data differs is up before the others",
 		Scenario{Seed: 368, Boards: 4, Voters: 3, Faults: []Fault{
 			{At: 2 * time.Second, Kind: Part, Board: 2, For: 30 * time.Second},
