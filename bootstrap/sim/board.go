@@ -17,6 +17,7 @@ type board struct {
 	host       string // its address; "" none
 	never      bool   // founding: never
 	power      bool
+	dead       bool          // it never comes back
 	slow       time.Duration // factor
 	clock      time.Duration // how far its wall clock is off
 	sync       int           // what a write on its disk takes, in milliseconds; 0: not known
@@ -96,7 +97,7 @@ type agent struct {
 }
 
 func (b *board) switchOn() {
-	if b.power {
+	if b.power || b.dead {
 		return
 	}
 	b.power = true
@@ -238,6 +239,7 @@ func (a *agent) loop() {
 	a.note(act)
 	a.w.checkKnown(a, act)
 	a.w.checkSays(a, act)
+	a.w.checkAlarm(a)
 	a.checkTurnKept()
 	a.act(act)
 	if !a.alive() {

@@ -251,6 +251,7 @@ func (a *agent) etcd() bootstrap.Etcd {
 	case !a.wasReady:
 		e.Quorum = bootstrap.QuorumLost
 	case a.statusAt > 0:
+		e.Alarms = a.w.alarm
 		e.Leader, e.Learner, e.Quorum = a.leads, a.learner, bootstrap.QuorumLost
 		if a.leader {
 			e.Quorum = bootstrap.QuorumHeld

@@ -36,7 +36,7 @@
 // before the plan has spread no more disks are wiped than the founding agreement
 // bears, 2Q-N-1, and never so many founders that those left have no quorum; a
 // disk that is copied is copied to another board; partitions end; boards that
-// are switched off are switched on again. Where only a person can decide, an owner
+// are switched off are switched on again, but for one that may be off for good. Where only a person can decide, an owner
 // does after a while what the board asks for.
 //
 // One seed in twenty deals a fleet that is larger than its profile allows at founding,

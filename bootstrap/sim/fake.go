@@ -122,12 +122,13 @@ type fabric struct {
 	founded func(cluster string)                            // members began it from a plan
 	gone    func(*server)                                   // a server ended, in whatever way
 	listed  func(*server)                                   // what a server applied changed its list
+	alarmed func() bool                                     // etcd refuses what would need room
 	changed func(leader *server, before list, change entry) // the members of a cluster are others
 }
 
 func newFabric(now func() time.Duration, link func(from, to string) bool, broken func(string)) *fabric {
 	return &fabric{now: now, link: link, broken: broken, born: map[string]*dir{}, hosts: map[string]int{},
-		ended: func(*server) {}, gone: func(*server) {}, listed: func(*server) {}, founded: func(string) {}, changed: func(*server, list, entry) {}, here: func(*server) bool { return true }}
+		ended: func(*server) {}, gone: func(*server) {}, listed: func(*server) {}, alarmed: func() bool { return false }, founded: func(string) {}, changed: func(*server, list, entry) {}, here: func(*server) bool { return true }}
 }
 
 func hexID(sum [20]byte) string { return fmt.Sprintf("%x", binary.BigEndian.Uint64(sum[:8])) }

@@ -77,7 +77,7 @@ func (f *fabric) takeTurn(s *server, member string, board int) (left time.Durati
 		return p.left(member, f.now()), nil
 	case p.left(turnLock, f.now()) > 0:
 		return 0, errTurn
-	case l.list.fenced:
+	case l.list.fenced || f.alarmed():
 		return 0, errFenced
 	}
 	for _, e := range []entry{{kind: entryGrant, lease: turnLock, ttl: turnFor + turnMargin, board: board}, {kind: entryRevoke, lease: member},

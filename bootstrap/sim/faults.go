@@ -51,6 +51,8 @@ const (
 	Renew        Kind = "renew"       // the agent is asked to start anew; with N all are
 	Pace         Kind = "pace"        // a write on the board's disk takes N ms for For, 0: for good; with N 0 that is not known
 	Boards       Kind = "boards"      // the owner writes N boards into every profile
+	Dead         Kind = "dead"        // the board is off for good
+	Alarm        Kind = "alarm"       // etcd raises alarm N for For: 1 no space, 2 different data
 	OldCard      Kind = "old-card"    // off, and back with an image of its card of N ms before
 	Profile      Kind = "profile"     // the board's own profile asks for N voters for For
 	Wedge        Kind = "wedge"       // the board's etcd answers nobody for For, and its agent goes on
@@ -83,6 +85,11 @@ func (w *World) inject(f Fault) {
 		b.killIn, b.backIn = f.N, max(f.For, time.Millisecond)
 	case PowerCut:
 		w.off(b, f.For, func() {})
+	case Dead:
+		b.dead = true
+		b.switchOff()
+	case Alarm:
+		w.raise(bootstrap.Alarms(f.N), f.For)
 	case Mains:
 		for _, o := range w.boards {
 			if o.power {

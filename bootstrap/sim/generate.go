@@ -41,7 +41,7 @@ func Generate(seed uint64) Scenario {
 func odd(r *rand.Rand, s Scenario) []Fault {
 	all := s.Boards + s.Spare
 	at := time.Duration(10000+r.IntN(60000)) * time.Millisecond
-	f := fault1(r, []Kind{Profile, Profile, Wedge, Wedge, Twin}[r.IntN(5)], at, all, s)
+	f := fault1(r, []Kind{Profile, Profile, Wedge, Wedge, Twin, Dead, Dead, Alarm}[r.IntN(8)], at, all, s)
 	faults := []Fault{f}
 	if f.Kind == Twin {
 		faults[0].N, faults[0].For = 1, time.Duration(60+r.IntN(120))*time.Second
@@ -188,6 +188,8 @@ func fault1(r *rand.Rand, kind Kind, at time.Duration, all int, s Scenario) Faul
 		f.Other = (f.Board + 1 + r.IntN(max(all-1, 1))) % all
 	case Loss:
 		f.N = 10 + r.IntN(80)
+	case Alarm:
+		f.N, f.For = 1+r.IntN(3), long
 	case Late:
 		f.N = 1 + r.IntN(8)
 	case TailLost:

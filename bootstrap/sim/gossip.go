@@ -43,7 +43,7 @@ func (a *agent) card() card {
 		c.Member = f.Member
 	}
 	if a.server != nil {
-		c.Log = a.markTold
+		c.Log, c.Alarms = a.markTold, a.state.Etcd.Alarms
 	}
 	if a.cluster.ID == f.Cluster && f.Cluster != "" {
 		c.Keys = a.cluster.Keys

@@ -20,6 +20,8 @@ func itoa(n int) string { return strconv.Itoa(n) }
 //     only while a quorum of others holds all that was committed.
 //   - Before the cluster has taken its first write, and the plan is on every
 //     card, at most min(2Q-N-1, voters - majority) cards are wiped at all.
+//   - One board at most is off for good, and only while a quorum of the others holds all
+//     that was committed; what is on its card counts for nothing from then on.
 //   - Data of which nobody knows whose it is is not copied: for the copy no file
 //     would come back.
 //   - Data of a cluster that is long gone, or of another board, comes only onto a
@@ -70,6 +72,8 @@ func (w *World) bearable(f Fault) bool {
 		return w.spareable(b)
 	case OldCard:
 		return w.ageable(b, w.images[f]) && w.spareable(b)
+	case Dead:
+		return b.power && w.planSpread() && !slices.ContainsFunc(w.boards, func(o *board) bool { return o.dead }) && w.intact(b) >= w.truth(w.main).voters()/2+1 && (w.truth(w.main).voters() < 3 || w.caughtUp(b))
 	case Plug:
 		return w.main != ""
 	case Unreadable, Unsure, Forget:
@@ -167,7 +171,7 @@ func (w *World) caughtUp(without *board) bool {
 	l := w.truth(w.main)
 	for _, b := range w.boards {
 		d := b.disk.dir
-		if b == without || d == nil || d.cluster != w.main || !b.owns(d) || len(d.log) < max(most, d.cut) {
+		if b == without || b.dead || d == nil || d.cluster != w.main || !b.owns(d) || len(d.log) < max(most, d.cut) {
 			continue
 		}
 		if m, ok := l.find(d.member); ok && !m.learner {
@@ -200,7 +204,7 @@ func (w *World) intact(without *board) int {
 		}
 		for _, b := range w.boards {
 			d := b.disk.dir
-			if b != without && d != nil && d.logged && d.damage == "" && !d.rotten && d.cluster == w.main && d.member == m.id && b.owns(d) && len(d.log) > 0 && len(d.log) >= d.cut && b.disk.intent.Do != bootstrap.IntentSetAside {
+			if b != without && !b.dead && d != nil && d.logged && d.damage == "" && !d.rotten && d.cluster == w.main && d.member == m.id && b.owns(d) && len(d.log) > 0 && len(d.log) >= d.cut && b.disk.intent.Do != bootstrap.IntentSetAside {
 				n++
 				break
 			}

@@ -240,7 +240,7 @@ func (w *World) spared(f Fault) bool {
 			if (w.boards[f.Board] == k.who || f.Kind == Split) && (f.For > 40*time.Second || k.needed) {
 				return false
 			}
-		case Wipe, Clone, CopyData, OldData, OldCard, Forget, Twin, Leave, Diverge, Damage, DataLost, TailLost, RemoveByHand, Unplug, Move, Swap, MoveAll, MoveOff:
+		case Wipe, Clone, CopyData, OldData, OldCard, Dead, Forget, Twin, Leave, Diverge, Damage, DataLost, TailLost, RemoveByHand, Unplug, Move, Swap, MoveAll, MoveOff:
 			if w.boards[f.Board] == k.who || w.boards[f.Other] == k.who || f.Kind == MoveAll || f.Kind == MoveOff {
 				return false
 			}

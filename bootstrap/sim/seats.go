@@ -30,6 +30,23 @@ func (w *World) wedge(b *board, f Fault) {
 	})
 }
 
+// raise lets etcd's alarms stand for a while: it refuses all writes, and grants no lease.
+func (w *World) raise(alarms bootstrap.Alarms, long time.Duration) {
+	if w.alarm |= alarms; w.alarmAt == 0 {
+		w.alarmAt = w.now
+	}
+	w.after(long, func() { w.alarm, w.alarmAt = 0, 0 })
+}
+
+// checkAlarm holds a board that sees its cluster at work against rule 7: it says which
+// alarm stands there.
+func (w *World) checkAlarm(a *agent) {
+	const heard = 10 * time.Second
+	if w.alarm != 0 && w.now-w.alarmAt > heard && a.healthy() && w.now-a.readyAt > heard && len(bootstrap.AlarmWarnings(a.state)) == 0 {
+		w.broke(fmt.Sprintf("rule 7: %s does not say that alarm %d stands", a.b.name(), w.alarm))
+	}
+}
+
 // hears notes which members the leaders are connected to. Of one that comes for a moment
 // a steward need not know.
 func (f *fabric) hears() {

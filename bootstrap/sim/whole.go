@@ -89,7 +89,7 @@ func (w *World) excused(b *board) bool {
 // unsettledBoard says what one board still waits for.
 func (w *World) unsettledBoard(b *board, lead *server) string {
 	switch {
-	case !b.power && b.n >= w.scenario.Boards, b.left && b.disk.intent.Do == bootstrap.IntentLeft, w.excused(b):
+	case b.dead, !b.power && b.n >= w.scenario.Boards, b.left && b.disk.intent.Do == bootstrap.IntentLeft, w.excused(b):
 		return ""
 	case b.agent == nil:
 		return "off"

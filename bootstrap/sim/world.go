@@ -92,6 +92,8 @@ type World struct {
 	byHand   bool                    // a person changes the membership
 	images   map[Fault]*disk         // of cards that are put back later
 	knowing  []knowing
+	alarm    bootstrap.Alarms // that stand in the cluster
+	alarmAt  time.Duration    // since when
 	result   Result
 }
 
@@ -140,6 +142,7 @@ func newWorld(s Scenario, p plant) *World {
 	w.fabric.changed = w.checkChange
 	w.fabric.founded = w.founded
 	w.fabric.listed = w.serverListed
+	w.fabric.alarmed = func() bool { return w.alarm != 0 }
 	w.fabric.here = func(s *server) bool { return w.boards[s.machine].host == s.host }
 	for i := range s.Boards + s.Spare {
 		b := &board{w: w, n: i, hardware: fmt.Sprintf("%016x", i+1), never: i >= s.Boards, slow: 1, sync: fastSync, disk: &disk{}, host: fmt.Sprintf("10.0.0.%d", i+1)}
@@ -237,7 +240,7 @@ func (w *World) time() time.Time { return epoch.Add(w.now) }
 func (w *World) client() {
 	w.after(500*time.Millisecond+w.some(time.Second), w.client)
 	b := w.boards[w.random.IntN(len(w.boards))]
-	if b.agent == nil || b.agent.server == nil || w.scenario.Unwritten {
+	if b.agent == nil || b.agent.server == nil || w.scenario.Unwritten || w.alarm != 0 {
 		return
 	}
 	w.writes++
