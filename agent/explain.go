@@ -74,11 +74,31 @@ func diskSeen(s bootstrap.State) string {
 	case bootstrap.DiskUnborn:
 		return "The data directory holds an unfinished start."
 	case bootstrap.DiskMember:
-		return fmt.Sprintf("The data directory holds member %s of cluster %s.", s.Disk.Member, s.Disk.Cluster)
+		return fmt.Sprintf("The data directory holds member %s of cluster %s.", s.Disk.Member, s.Disk.Cluster) + logSeen(s)
 	case bootstrap.DiskDamaged:
 		return fmt.Sprintf("The data directory is damaged: %s.", s.Disk.Why)
 	}
 	return fmt.Sprintf("The data directory could not be read: %s.", s.Disk.Why)
+}
+
+// logSeen says how far the member's log is known to be, here and by what others remember.
+func logSeen(s bootstrap.State) string {
+	text := ""
+	if at := s.Disk.Log; at != (bootstrap.Mark{}) {
+		text = fmt.Sprintf(" Its log is at entry %d of term %d.", at.Index, at.Term)
+	}
+	if s.Disk.Watched {
+		return text
+	}
+	unique := names(s)
+	for _, r := range s.Recalled {
+		for _, o := range r.Owners {
+			if o.Member == s.Disk.Member {
+				text += fmt.Sprintf(" %s remembers it at entry %d of term %d.", unique[r.Board], o.Log.Index, o.Log.Term)
+			}
+		}
+	}
+	return text
 }
 
 func planSeen(s bootstrap.State) string {

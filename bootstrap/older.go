@@ -92,7 +92,8 @@ func older(s State, why Row) (Action, bool) {
 			return untilOne(s, behindMember(s, o, by)), true
 		}
 		return giveUp(s, DiskOlder, withoutMe(s), behindMember(s, o, by),
-			"it is never started, because acknowledged writes would be lost; switch on the other voters: a quorum of them replaces it; "+byOrder), true
+			"it is never started, because acknowledged writes would be lost; "+
+				"switch on the other voters: a quorum of them replaces it; "+byOrder), true
 	}
 	if vouched(s, members) && allHeard(s) || patienceLeft(s) <= 0 {
 		return Action{}, false
@@ -112,7 +113,8 @@ func patienceLeft(s State) time.Duration {
 // back would help nobody. What the disk lists may be of a time when there was one voter,
 // so the others are asked for that too.
 func singleVoter(s State) bool {
-	return voterCount(storedMembers(s)) < 2 && !slices.ContainsFunc(s.Recalled, func(r Recall) bool { return r.Others > 0 })
+	more := slices.ContainsFunc(s.Recalled, func(r Recall) bool { return r.Others > 0 })
+	return voterCount(storedMembers(s)) < 2 && !more
 }
 
 // OlderWarning says what is lost of a single voter whose disk is older than its member.
@@ -121,7 +123,8 @@ func OlderWarning(s State) string {
 	if !s.Disk.Log.known() || !o.Log.Beyond(s.Disk.Log) || !singleVoter(s) {
 		return ""
 	}
-	return behindMember(s, o, by) + "; no other board holds its data, so what was written since is lost unless the newer disk is put back"
+	return behindMember(s, o, by) +
+		"; no other board holds its data, so what was written since is lost unless the newer disk is put back"
 }
 
 // allHeard reports whether every living board that was asked has answered, or has had
@@ -135,7 +138,8 @@ func allHeard(s State) bool {
 
 // behindMember says what another board remembers, and what is here.
 func behindMember(s State, o Owner, by string) string {
-	return fmt.Sprintf("this disk is older than its member: %s remembers entry %d of term %d, and the log here ends at entry %d of term %d; an old image of it was put back, or the disk lost what it had confirmed",
+	return fmt.Sprintf("this disk is older than its member: %s remembers entry %d of term %d, "+
+		"and the log here ends at entry %d of term %d; an old image of it was put back, or the disk lost what it had confirmed",
 		by, o.Log.Index, o.Log.Term, s.Disk.Log.Index, s.Disk.Log.Term)
 }
 
@@ -146,7 +150,8 @@ func askOthers(s State, why Row, members []Member) Action {
 	if len(a.WaitsFor) == 0 {
 		a.WaitsFor = []string{"boards"}
 	}
-	a.Hint = fmt.Sprintf("switch on %s; without an answer etcd starts here in %s", strings.Join(a.WaitsFor, ", "), patienceLeft(s).Round(time.Second))
+	a.Hint = fmt.Sprintf("switch on %s; without an answer etcd starts here in %s",
+		strings.Join(a.WaitsFor, ", "), patienceLeft(s).Round(time.Second))
 	return a
 }
 
@@ -225,7 +230,8 @@ func forgotten(s State) (Action, bool) {
 	say := ""
 	switch o, by := before(s); {
 	case o.Member != "":
-		say = fmt.Sprintf("this disk is older than its member: %s has seen this board run member %s in its present life, and there is no trace of it here", by, o.Member)
+		say = fmt.Sprintf("this disk is older than its member: %s has seen this board run member %s in its present life, "+
+			"and there is no trace of it here", by, o.Member)
 	case s.Founding.Forgot && s.Disk.State == DiskEmpty:
 		say = "this disk is older than the founding plan: the plan rests on a promise of this board, which is not on its disk"
 	default:
@@ -243,8 +249,10 @@ func forgotten(s State) (Action, bool) {
 // untilOne waits until it is long ago that another board showed this one's ID: what others
 // remember of it may be of that one.
 func untilOne(s State, say string) Action {
-	return Action{Do: Wait, Why: DiskOlder, Say: say + "; but another board lately showed the same board ID, and may be the one that is meant",
-		Hint: fmt.Sprintf("give one of the two an identity of its own (--identity); this board goes on %s after the other was last seen", twinLately), WaitsFor: []string{"the other board"}}
+	return Action{Do: Wait, Why: DiskOlder, WaitsFor: []string{"the other board"},
+		Say: say + "; but another board lately showed the same board ID, and may be the one that is meant",
+		Hint: fmt.Sprintf("give one of the two an identity of its own (--identity); "+
+			"this board goes on %s after the other was last seen", twinLately)}
 }
 
 // askFounders waits, before the first start from a plan, for the founders that may have
