@@ -51,6 +51,18 @@ func (a *agent) card() card {
 	return c
 }
 
+// gossipID is the ID under which this board is seen: a copied card does not
+// pass for the board that it was made on.
+func (a *agent) gossipID() string {
+	if a.b.copied() {
+		return a.b.hardware
+	}
+	return a.b.disk.id
+}
+
+// copied says that the board can tell that its card was made on other hardware.
+func (b *board) copied() bool { return b.disk.hardware != b.hardware && !b.unsure }
+
 // show tells the others if this board's card changed, and the plan to whom does
 // not know it.
 func (a *agent) show() {
