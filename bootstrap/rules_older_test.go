@@ -102,6 +102,8 @@ func recalls() dim {
 // olderDisks is a member whose agent has just started, with whatever others remember of it.
 func olderDisks() sweep {
 	others := list("b", "c")
+	// What is independent of the others' word is tried with two of the many.
+	unheard := func(s State) bool { return len(s.Recalled) < 2 }
 	dims := []dim{
 		vary(same, func(s *State) { s.Disk.Watched = true }),
 		recalls(),
@@ -114,12 +116,12 @@ func olderDisks() sweep {
 		}, func(s *State) { s.Inquiring = t0.Add(-2 * time.Second) }, func(s *State) { s.Inquiring = t0.Add(-time.Minute) }, func(s *State) { s.Inquiring = time.Time{} }),
 		vary(same, func(s *State) { s.Here = t0 }),
 		vary(same, func(s *State) { s.Disk.Members = s.Disk.Members[:1] }, func(s *State) { s.Disk.Members = nil }),
-		vary(same, func(s *State) { s.Disk.PeerURL = "https://10.0.0.99:2380" }),
+		varyWhere(unheard, same, func(s *State) { s.Disk.PeerURL = "https://10.0.0.99:2380" }),
 		varyWhere(func(s State) bool { return s.Peers[0].Since.Equal(t0) }, same, func(s *State) { s.Peers = nil }, func(s *State) { s.Peers = voter().Peers }),
 		lists(nil, Cluster{}, list("a", "b", "c"), others),
-		procs(),
-		orders("", OrderYield, OrderLeave),
-		vary(same, func(s *State) { s.Shadow, s.Shadowed = "10.0.0.7", s.Now.Add(-time.Second) }),
+		vary(same, func(s *State) { s.Etcd.Proc = ProcBackoff }, func(s *State) { s.Etcd.Proc, s.Etcd.Quorum = ProcRunning, QuorumHeld }),
+		ordersWhere(unheard, "", OrderYield),
+		varyWhere(unheard, same, func(s *State) { s.Shadow, s.Shadowed = "10.0.0.7", s.Now.Add(-time.Second) }),
 	}
 	return sweep{"a member whose disk may be older", func(f func(State)) { product(doubting(), dims, f) },
 		[]Verb{Wait, Hold, Start, SetAside, Stop}, []Row{DiskOlder, Restart, Moved, Removed}}

@@ -13,6 +13,9 @@ import (
 // Decide is told and says, and wants each to be caught by the rule that it
 // breaks. A simulation that finds nothing shows nothing else.
 func TestSimulationCanFail(t *testing.T) {
+	if testing.Short() {
+		t.Skip("thousands of seeds, which make sim-short plays: the race detector has nothing to find in them")
+	}
 	for _, tt := range []struct {
 		name   string
 		breaks string
