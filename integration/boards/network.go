@@ -118,32 +118,20 @@ func (l *Lab) attach(bridge string, group []int) {
 // direction only, as somebody's firewall does. Undrop ends all of it.
 func (l *Lab) Drop(from, to, port int) {
 	l.t.Helper()
-	l.drop(from, to, port, "dport", "sport")
-}
-
-// DropTo is Drop for what goes to the port alone: what board from answers from its own port passes.
-func (l *Lab) DropTo(from, to, port int) {
-	l.t.Helper()
-	l.drop(from, to, port, "dport")
-}
-
-func (l *Lab) drop(from, to, port int, ends ...string) {
-	l.t.Helper()
-	var rules strings.Builder
-	for _, end := range ends {
-		fmt.Fprintf(&rules, "		iifname p%d oifname p%d meta l4proto { tcp, udp } th %s %d drop\n",
-			l.Board(from).Index, l.Board(to).Index, end, port)
-	}
-	table := `table bridge lab {
+	rules := fmt.Sprintf(`table bridge lab {
 	chain cutter {
 		type filter hook forward priority 0; policy accept;
-` + rules.String() + "	}\n}\n"
-	if _, err := command(table, "ip", "netns", "exec", l.hub(), "nft", "-f", "-"); err != nil {
+		iifname "p%[1]d" oifname "p%[2]d" meta l4proto { tcp, udp } th dport %[3]d drop
+		iifname "p%[1]d" oifname "p%[2]d" meta l4proto { tcp, udp } th sport %[3]d drop
+	}
+}
+`, l.Board(from).Index, l.Board(to).Index, port)
+	if _, err := command(rules, "ip", "netns", "exec", l.hub(), "nft", "-f", "-"); err != nil {
 		l.t.Fatal(err)
 	}
 }
 
-// Undrop ends what Drop and DropTo began.
+// Undrop ends what Drop began.
 func (l *Lab) Undrop() {
 	l.t.Helper()
 	if _, err := command("", "ip", "netns", "exec", l.hub(), "nft", "flush", "ruleset"); err != nil {
