@@ -21,6 +21,10 @@ func planned(s State) Action {
 		return start(s, FoundAgreed, agreedSay)
 	case seat(s) != nil:
 		return join(s, seat(s), JoinSeated)
+	case clusterSeen(s) && formerMemberListed(s) && s.doubled(s.Self.ID):
+		return Action{Do: Wait, Why: Reflashed, WaitsFor: []string{"the other board"},
+			Say:  "the cluster lists this board's ID under another life, and another board lately showed the same ID: nothing is concluded from it",
+			Hint: fmt.Sprintf("give one of the two an identity of its own (--identity); an earlier member of this board is removed %s after the other was last seen", twinLately)}
 	case clusterSeen(s) && formerMemberListed(s):
 		return Action{Do: Wait, Why: Reflashed, Say: "the cluster lists this board under an earlier life, whose disk is gone; its old member is removed first",
 			WaitsFor: []string{"leader"}, Hint: "the leader's board does it, once all other voters answer"}

@@ -94,6 +94,11 @@ func olderRows() []row {
 			s.Plan.Founders = s.Plan.Founders[1:]
 			s.Recalled = []Recall{{Board: "b", Owners: []Owner{{Member: "77", Board: "a", Life: "a0"}}}}
 		}, Wait, "waits for the cluster"},
+		{"re-flashed not while another board lately showed the same ID", blank, func(s *State) {
+			s.Cluster, s.Twins = list("a", "b", "c"), map[string]time.Time{"a": t0}
+			s.Plan = plan()
+			s.Self.Life = "a2"
+		}, Wait, "nothing is concluded from it"},
 		{"found/agreed after a restart the founders are asked", blank, nil, Wait, "the other founders are asked"},
 		{"found/agreed when they have not seen it", blank, recalled(Recall{Board: "b"}, Recall{Board: "c"}), Start, ""},
 		{"found/agreed one of two has not answered", blank, recalled(Recall{Board: "b"}), Wait, "are asked"},

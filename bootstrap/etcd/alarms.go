@@ -15,7 +15,8 @@ import (
 // leaves out an ID of zero: that alarm is our own fence. To ask for them with their
 // types would be an entry in everybody's log each time.
 //
-// of is the member, hex, for which the graver one was raised; "" none.
+// of is the member, hex, for which the graver one was raised, the lowest of several, so
+// that all boards name the same; "" none.
 func alarmsIn(complaints []string) (alarms bootstrap.Alarms, of string) {
 	for _, c := range complaints {
 		member, kind := "", ""
@@ -30,15 +31,27 @@ func alarmsIn(complaints []string) (alarms bootstrap.Alarms, of string) {
 		switch kind {
 		case pb.AlarmType_NOSPACE.String():
 			if member != "" {
-				if alarms |= bootstrap.AlarmSpace; of == "" {
-					of = hexOf(member)
+				if alarms&bootstrap.AlarmCorrupt == 0 {
+					of = lower(of, hexOf(member))
 				}
+				alarms |= bootstrap.AlarmSpace
 			}
 		case pb.AlarmType_CORRUPT.String():
-			alarms, of = alarms|bootstrap.AlarmCorrupt, hexOf(member)
+			if alarms&bootstrap.AlarmCorrupt == 0 {
+				of = ""
+			}
+			alarms, of = alarms|bootstrap.AlarmCorrupt, lower(of, hexOf(member))
 		}
 	}
 	return alarms, of
+}
+
+// lower is the lower of two IDs of which either may be none.
+func lower(a, b string) string {
+	if a == "" || b != "" && (len(b) < len(a) || len(b) == len(a) && b < a) {
+		return b
+	}
+	return a
 }
 
 // hexOf is a decimal ID the way etcdctl prints it; "" if it is none.

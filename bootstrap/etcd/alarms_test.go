@@ -24,6 +24,8 @@ func TestAlarmsIn(t *testing.T) {
 		"the fence":         {[]string{said(fenceMember, pb.AlarmType_NOSPACE)}, 0, ""},
 		"fence and no room": {[]string{said(fenceMember, pb.AlarmType_NOSPACE), said(7, pb.AlarmType_NOSPACE)}, bootstrap.AlarmSpace, "7"},
 		"both":              {[]string{"etcdserver: no leader", said(7, pb.AlarmType_NOSPACE), said(8, pb.AlarmType_CORRUPT)}, bootstrap.AlarmSpace | bootstrap.AlarmCorrupt, "8"},
+		"several":           {[]string{said(40, pb.AlarmType_NOSPACE), said(9, pb.AlarmType_NOSPACE), said(7, pb.AlarmType_CORRUPT), said(5, pb.AlarmType_CORRUPT), said(1, pb.AlarmType_NOSPACE)}, bootstrap.AlarmSpace | bootstrap.AlarmCorrupt, "5"},
+		"the lowest":        {[]string{said(40, pb.AlarmType_NOSPACE), said(9, pb.AlarmType_NOSPACE)}, bootstrap.AlarmSpace, "9"},
 		"two spaces":        {[]string{"memberID:7  alarm:NOSPACE"}, bootstrap.AlarmSpace, "7"},
 	} {
 		if got, of := alarmsIn(row.complaints); got != row.want || of != row.of {
