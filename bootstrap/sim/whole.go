@@ -39,7 +39,7 @@ func (w *World) unfinished() string {
 		// Below three only orders lead.
 		return fmt.Sprintf("%d voters, want %d: %s", l.voters(), want, w.rows())
 	}
-	if why := w.offPace(lead); why != "" {
+	if why := w.offPace(lead); why != "" && !w.waitsForDead(lead) {
 		return why
 	}
 	spare := 0
@@ -86,6 +86,19 @@ func (w *World) excused(b *board) bool {
 	return b.agent != nil && slices.Contains(w.scenario.Expect, b.agent.state.Row)
 }
 
+// waitsForDead reports whether a member is listed whose board never comes back: then no
+// voter goes down by itself, and says so, until a person or a standby helps.
+func (w *World) waitsForDead(lead *server) bool {
+	return slices.ContainsFunc(w.boards, func(b *board) bool {
+		d := b.disk.dir
+		if !b.dead || d == nil {
+			return false
+		}
+		_, listed := lead.list.find(d.member)
+		return listed
+	})
+}
+
 // unsettledBoard says what one board still waits for.
 func (w *World) unsettledBoard(b *board, lead *server) string {
 	switch {
@@ -106,6 +119,9 @@ func (w *World) unsettledBoard(b *board, lead *server) string {
 			return "addresses not confirmed: " + string(a.state.Row)
 		}
 		if a.state.Row == bootstrap.Restart || a.state.Row == bootstrap.FoundAgreed || a.state.Row == bootstrap.JoinSeated || a.state.Row == bootstrap.Resume {
+			return ""
+		}
+		if a.state.Row == bootstrap.RestartAsked && w.waitsForDead(lead) {
 			return ""
 		}
 		return "row " + string(a.state.Row)
