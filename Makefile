@@ -51,8 +51,8 @@ fuzz: ## what is read from outside: profiles, gossip, founding messages
 sim: ## a fleet in memory around the real decisions, with faults by seed; SEEDS=1000000 overnight
 	$(GO) test -count=1 -v -timeout 24h -run '^TestSimulation$$' ./bootstrap/sim -seeds $(SEEDS)
 
-sim-short: ## 10 000 seeds, the planted faults, and the fake etcd beside the real one
-	$(MAKE) sim SEEDS=10000
+sim-short: ## 2 500 seeds, the planted faults, and the fake etcd beside the real one
+	$(MAKE) sim SEEDS=2500
 	$(GO) test -count=1 -timeout 10m -run 'Conforms|CanFail|Rows|Replays' ./bootstrap/sim
 
 boards: ## real boards made of network namespaces, all of it (root)
